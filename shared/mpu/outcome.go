@@ -1,0 +1,60 @@
+package mpu
+
+// A Verdict is what the rules say of an upload.
+type Verdict string
+
+// The two verdicts. The empty one is no verdict, and acts as Keep.
+const (
+	Abort Verdict = "abort"
+	Keep  Verdict = "keep"
+)
+
+// A Decision is a verdict with its reason, in words that a person reads.
+type Decision struct {
+	Upload  Upload
+	Verdict Verdict
+	Reason  Reason
+	Detail  string // the figures behind the reason
+	Parts   int    // parts seen
+	Bytes   int64  // bytes in those parts
+}
+
+// A Reason is why an upload was kept or aborted. Reports count by it, so the set is closed.
+type Reason string
+
+// The reasons for a verdict.
+const (
+	Stale       Reason = "stale"                  // nothing has happened to it since the cutoff
+	TooYoung    Reason = "too young"              // it was initiated after the cutoff
+	Active      Reason = "active"                 // a part was uploaded after the cutoff
+	NoTime      Reason = "no trustworthy time"    // nothing says how old it is
+	NotSwept    Reason = "not for a sweep"        // the service is never swept, or a setting does not allow it
+	NotAskedFor Reason = "not what was asked for" // the listing answered with something else than was asked
+)
+
+// A Result is what became of an upload.
+type Result string
+
+// The results.
+const (
+	ResultAborted  Result = "aborted"  // the service accepted the abort
+	ResultPlanned  Result = "planned"  // it would have been aborted, but this was a plan
+	ResultKept     Result = "kept"     // the rules keep it
+	ResultGone     Result = "gone"     // it no longer existed
+	ResultFailed   Result = "failed"   // it should be gone and is not known to be
+	ResultDeferred Result = "deferred" // a brake or the deadline left it for another run
+)
+
+// An Outcome is what became of one upload. Bytes and Parts are what was seen in it before the abort; they came back only
+// if Result is ResultAborted. Verified says that the service, asked afterwards, no longer knew it: an accepted abort
+// alone proves nothing.
+type Outcome struct {
+	Upload   Upload
+	Result   Result
+	Reason   Reason
+	Detail   string
+	Verified bool
+	Parts    int
+	Bytes    int64
+	Err      error
+}

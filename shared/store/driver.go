@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+)
+
+// A Driver speaks one cloud's API. Every method sends exactly one request, signed afresh, and reads its whole answer: no
+// retry, no paging, no following of redirects, no state that one call leaves for the next but a learnt region. A method
+// whose context is done, or whose input has a blank that would make it a different request, sends none.
+//
+// An error is an *mpu.Error with the kind from the driver's code table, the provider's code, message and request ID, and,
+// where the kind is Denied, the missing permission in its hint. An operation that the service does not have returns an
+// error for which errors.Is(err, errors.ErrUnsupported) holds.
+type Driver interface {
+	// ListUploads returns one page of the uploads of a bucket whose keys begin with prefix, from after on. Prefix may be
+	// empty. For a service without keys a non-empty prefix is the media ID itself. Uploads carry b as their Bucket, with
+	// the region filled in if it has been learnt.
+	ListUploads(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (Page, error)
+
+	// ListParts sums one page of an upload's parts, those with numbers above after. An upload that no longer exists is an
+	// mpu.Gone error, by the provider's code for exactly that and by nothing else.
+	ListParts(ctx context.Context, u mpu.Upload, after int) (Parts, error)
+
+	// AbortUpload aborts the one upload that has this bucket, key and upload ID. An upload that does not exist is an
+	// mpu.Gone error.
+	AbortUpload(ctx context.Context, u mpu.Upload) error
+}
+
+// A BatchDriver's API takes several uploads in one abort.
+type BatchDriver interface {
+	Driver
+	// BatchSize is the most uploads that one AbortUploads takes.
+	BatchSize() int
+	// AbortUploads aborts all of the uploads with one request. If it fails, nothing is known of any single one.
+	AbortUploads(ctx context.Context, us []mpu.Upload) error
+}
+
+// A Page is one answer to ListUploads.
+type Page struct {
+	After   mpu.Marker // where this page begins; filled in by Store
+	Uploads []mpu.Upload
+	More    bool       // the service says that there is more; nothing else ends or continues a listing
+	Next    mpu.Marker // where it goes on, as the service said it; both halves opaque
+	// Incomplete says why the listing is known to leave uploads out, empty if nothing is known.
+	Incomplete string
+}
+
+// Parts sums the parts of an upload, or one page of them.
+type Parts struct {
+	Count     int
+	Bytes     int64
+	Newest    time.Time // when the newest part was finished, UTC; zero if there is none or the service does not say
+	Initiated time.Time // when the upload was initiated, if the service says so here
+	More      bool      // there are parts with numbers above Next
+	Next      int
+}
+
+// An Op is one of a driver's three operations.
+type Op string
+
+// The operations, in words for logs and errors.
+const (
+	ListUploads Op = "list uploads"
+	ListParts   Op = "list parts"
+	AbortUpload Op = "abort upload"
+)
