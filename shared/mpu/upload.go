@@ -21,12 +21,13 @@ func (b Bucket) String() string { return Request{Bucket: b}.String() }
 
 // An Upload is one multipart upload that was begun and neither completed nor aborted: a (bucket, key, upload ID) triple.
 //
-// For vod and mps the media ID is both Key and UploadID. Initiated is in UTC, and zero where the service does not say.
+// For vod and mps the media ID is both Key and UploadID. Times are in UTC, and zero where the service does not say.
 type Upload struct {
 	Bucket       Bucket
 	Key          string
 	UploadID     string
-	Initiated    time.Time
+	Initiated    time.Time // when it was begun
+	Active       time.Time // when something last happened to it, where the listing itself says so (vod)
 	StorageClass string
 }
 

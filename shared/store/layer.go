@@ -2,6 +2,14 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"golang.org/x/time/rate"
 
 	"github.com/partsweep/partsweep/shared/mpu"
 )
@@ -18,3 +26,109 @@ type Send func(ctx context.Context, c Call) error
 
 // A Layer is one concern around every single request: retrying, pacing, bounding, logging.
 type Layer func(next Send) Send
+
+// Retry sends a request again while its error is mpu.Transient, at most attempts times in all. It waits between them: as
+// long as the provider asks, up to a minute, or else from first on, doubling up to most, each wait varied by half so that
+// many workers do not come back together. It is the only retry: nothing below it sends twice.
+func Retry(attempts int, first, most time.Duration) Layer {
+	policy := retrypolicy.NewBuilder[any]().
+		HandleIf(func(_ any, err error) bool { return errors.Is(err, mpu.Transient) }).
+		AbortOnErrors(ErrNoTime).
+		WithMaxAttempts(attempts).
+		WithBackoff(first, most).
+		WithJitterFactor(0.5).
+		WithDelayFunc(askedWait).
+		ReturnLastFailure().
+		Build()
+	return func(next Send) Send {
+		return func(ctx context.Context, c Call) error {
+			// The layers below use the caller's own context: the executor cancels the one that it makes, and an error
+			// should name the caller's reason.
+			var last error
+			err := failsafe.With[any](policy).WithContext(ctx).Run(func() error {
+				last = next(ctx, c)
+				return last
+			})
+			if err != nil && last != nil {
+				return last
+			}
+			return err
+		}
+	}
+}
+
+// askedWait returns how long the provider asked to wait, and -1 to leave it to the back-off.
+func askedWait(exec failsafe.ExecutionAttempt[any]) time.Duration {
+	var e *mpu.Error
+	if errors.As(exec.LastError(), &e) && e.RetryAfter > 0 {
+		return min(e.RetryAfter, time.Minute)
+	}
+	return -1
+}
+
+// Pace keeps operations under the limits that a service publishes, in calls a second. An operation without one passes.
+func Pace(perSecond map[Op]float64) Layer {
+	limiters := make(map[Op]*rate.Limiter, len(perSecond))
+	for op, n := range perSecond {
+		// The burst is part of what any one second may hold, so it is taken off the rate.
+		burst := max(1, int(n/20))
+		limiters[op] = rate.NewLimiter(rate.Limit(max(n-float64(burst), n/2)), burst)
+	}
+	return func(next Send) Send {
+		return func(ctx context.Context, c Call) error {
+			if l := limiters[c.Op]; l != nil {
+				if err := l.Wait(ctx); err != nil {
+					return waitError(ctx, c, err)
+				}
+			}
+			return next(ctx, c)
+		}
+	}
+}
+
+// Bound lets at most n requests be in flight. Those that wait to be sent again are not in flight.
+func Bound(n int) Layer {
+	places := make(chan struct{}, n)
+	return func(next Send) Send {
+		return func(ctx context.Context, c Call) error {
+			select {
+			case places <- struct{}{}:
+			case <-ctx.Done():
+				return waitError(ctx, c, ctx.Err())
+			}
+			defer func() { <-places }()
+			return next(ctx, c)
+		}
+	}
+}
+
+// ErrNoTime is in the error of a request that was not sent because its context ended, or would end, before its turn.
+var ErrNoTime = errors.New("no time left to send it")
+
+func waitError(ctx context.Context, c Call, err error) error {
+	if cause := ctx.Err(); cause != nil {
+		err = cause
+	}
+	return &mpu.Error{Kind: mpu.Transient, Op: string(c.Op), Target: c.Upload.String(), Err: fmt.Errorf("%w: %w", ErrNoTime, err)}
+}
+
+// Log writes one line for every request at debug level: operation, target, duration, and the error's kind and codes.
+func Log(log *slog.Logger) Layer {
+	return func(next Send) Send {
+		return func(ctx context.Context, c Call) error {
+			if !log.Enabled(ctx, slog.LevelDebug) {
+				return next(ctx, c)
+			}
+			start := time.Now()
+			err := next(ctx, c)
+			attrs := []slog.Attr{slog.String("target", c.Upload.String()), slog.Duration("took", time.Since(start))}
+			var e *mpu.Error
+			if errors.As(err, &e) {
+				attrs = append(attrs, slog.String("kind", e.Kind.String()), slog.Int("status", e.Status),
+					slog.String("code", e.Code), slog.String("requestId", e.RequestID))
+			}
+			log.LogAttrs(ctx, slog.LevelDebug, string(c.Op), attrs...)
+			return err
+		}
+	}
+}

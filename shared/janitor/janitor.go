@@ -1,0 +1,225 @@
+// Package janitor decides which uploads are stale and aborts them. It is the only place that aborts.
+//
+// A run takes requests and returns a [Report]. Each request is worked off as one stream: while the listing is read page
+// by page, workers inspect what passed the cheap test, decide, abort, and verify. Nothing is held but the pages in hand, so
+// memory does not grow with the bucket. A plan is the same stream without the abort.
+//
+// What keeps a live upload alive is in rules.go, and is pure. The brakes are here: a maximum of aborts in a run, a stop
+// ahead of the deadline, and a stop when a bucket keeps refusing. What they leave is deferred, as a request that goes on
+// where this run stopped.
+package janitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+)
+
+// A Janitor works off requests. Open must be set; the zero value of the rest is the safe one.
+type Janitor struct {
+	// Open returns the store that a bucket is in. It is called once a request.
+	Open func(b mpu.Bucket) (*store.Store, error)
+	// Apply aborts. Without it every run is a plan.
+	Apply bool
+	// MinAge is the age that no request can undercut but one that names the upload. Zero means DefaultMinAge; it cannot
+	// be less than a second.
+	MinAge time.Duration
+	// MaxAborts is the most that one run aborts. Zero means DefaultMaxAborts.
+	MaxAborts int
+	// Workers is how many uploads of one request are in hand at once. Zero means DefaultWorkers.
+	Workers int
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Log receives every outcome as it happens. Default: none.
+	Log *slog.Logger
+	// Margin is the time kept free ahead of the context's deadline. Zero means a fifth of what is left, at most 10 s.
+	Margin time.Duration
+	// Pause is the wait before an abort is repeated because parts landed. Zero means one second; it doubles each round.
+	Pause time.Duration
+}
+
+// What a Janitor does unless told otherwise.
+const (
+	DefaultMinAge    = 24 * time.Hour
+	DefaultMaxAborts = 1_000_000
+	DefaultWorkers   = 64
+
+	sideBySide   = 8  // requests in hand at once
+	rounds       = 3  // aborts of one upload, at most
+	deniedInARow = 10 // refusals in a row after which a request is given up
+)
+
+// A Task is a request and whether it may do more than plan.
+type Task struct {
+	Request  mpu.Request
+	PlanOnly bool
+}
+
+// Run works the tasks off and reports. It returns when everything is done, or ahead of the context's deadline.
+func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
+	r := j.start(ctx, tasks)
+	defer r.cancel()
+	var wg sync.WaitGroup
+	places := make(chan struct{}, sideBySide)
+	for _, t := range tasks {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			r.do(t)
+		})
+	}
+	wg.Wait()
+	r.report.Took = j.now().Sub(r.report.Started).Round(time.Millisecond).String()
+	return r.report
+}
+
+// A run is one call of Run: what its requests share.
+type run struct {
+	*Janitor
+	ctx    context.Context // ends with the caller's: nothing outlives it
+	soft   context.Context // ends ahead of it: nothing new is begun afterwards
+	cancel context.CancelFunc
+	clock  time.Time // the run's idea of now, so that all of its cutoffs agree
+	aborts atomic.Int64
+	report *Report
+}
+
+func (j *Janitor) start(ctx context.Context, tasks []Task) *run {
+	r := &run{Janitor: j, ctx: ctx, clock: j.now(), report: &Report{
+		Mode: j.mode(tasks), Requests: len(tasks), Services: map[string]*Totals{}, examples: map[string]int{},
+	}}
+	r.report.Started = r.clock.UTC()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		r.soft, r.cancel = context.WithCancel(ctx)
+		return r
+	}
+	margin := min(time.Until(deadline)/5, 10*time.Second)
+	if j.Margin > 0 {
+		margin = j.Margin
+	}
+	r.soft, r.cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+	return r
+}
+
+func (j *Janitor) mode(tasks []Task) string {
+	plans := 0
+	for _, t := range tasks {
+		if t.PlanOnly {
+			plans++
+		}
+	}
+	switch {
+	case !j.Apply || plans > 0 && plans == len(tasks):
+		return "plan"
+	case plans > 0:
+		return "mixed"
+	}
+	return "apply"
+}
+
+func (j *Janitor) now() time.Time {
+	if j.Now != nil {
+		return j.Now()
+	}
+	return time.Now()
+}
+
+func (j *Janitor) log() *slog.Logger {
+	if j.Log != nil {
+		return j.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}
+
+// A job is one request of a run.
+type job struct {
+	*run
+	request mpu.Request
+	store   *store.Store
+	apply   bool
+	before  time.Time
+	named   bool         // the request names one upload by its ID
+	denied  atomic.Int64 // refusals in a row
+	giveUp  context.Context
+	stop    context.CancelCauseFunc
+}
+
+var (
+	errTooManyDenied = fmt.Errorf("given up after %d refusals in a row", deniedInARow)
+	errCapped        = errors.New("the maximum number of aborts in a run is reached")
+)
+
+// do works one task off. Whatever goes wrong stays in this request.
+func (r *run) do(t Task) {
+	if err := t.Request.Validate(); err != nil {
+		r.failRequest(t.Request, err)
+		return
+	}
+	st, err := r.Open(t.Request.Bucket)
+	if err != nil {
+		r.failRequest(t.Request, err)
+		return
+	}
+	minAge := max(orDefault(r.MinAge, DefaultMinAge), time.Second)
+	j := &job{
+		run: r, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
+		before: cutoff(t.Request, minAge, r.clock), named: t.Request.UploadID != "",
+	}
+	j.giveUp, j.stop = context.WithCancelCause(r.soft)
+	defer j.stop(nil)
+	j.log().Info("request", "request", t.Request.String(), "before", j.before, "apply", j.apply)
+	switch {
+	case t.Request.Bucket.Store == "mps":
+		j.deleteMedia()
+	case j.named && !mpu.ByMediaID(t.Request.Bucket.Store):
+		j.handle(j.upload())
+	default:
+		j.sweep()
+	}
+}
+
+// upload is the one that the request names.
+func (j *job) upload() mpu.Upload {
+	return mpu.Upload{Bucket: j.request.Bucket, Key: j.request.Key, UploadID: j.request.UploadID}
+}
+
+func (r *run) failRequest(req mpu.Request, err error) {
+	r.log().Error("request failed", "request", req.String(), "error", err)
+	r.report.fail(fmt.Errorf("%s: %w", req, err))
+}
+
+// record counts an outcome and logs it.
+func (j *job) record(o mpu.Outcome) {
+	j.report.record(o)
+	level := slog.LevelInfo
+	switch o.Result {
+	case mpu.ResultFailed:
+		level = slog.LevelError
+	case mpu.ResultKept, mpu.ResultDeferred:
+		level = slog.LevelDebug
+	}
+	if l := j.log(); l.Enabled(j.ctx, level) {
+		attrs := []slog.Attr{slog.String("target", o.Upload.String()), slog.String("reason", string(o.Reason)),
+			slog.String("detail", o.Detail), slog.Int("parts", o.Parts), slog.Int64("bytes", o.Bytes),
+			slog.Bool("verified", o.Verified)}
+		if o.Err != nil {
+			attrs = append(attrs, slog.String("error", o.Err.Error()))
+		}
+		l.LogAttrs(j.ctx, level, string(o.Result), attrs...)
+	}
+}

@@ -1,0 +1,423 @@
+package janitor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+	"github.com/partsweep/partsweep/shared/store/storetest"
+)
+
+var bucket = mpu.Bucket{Store: "s3", Name: "media"}
+
+// upload makes an upload that was begun so long ago.
+func upload(key, id string, age time.Duration) mpu.Upload {
+	return mpu.Upload{Bucket: bucket, Key: key, UploadID: id, Initiated: ago(age)}
+}
+
+// part makes a part that was uploaded so long ago.
+func part(size int64, age time.Duration) storetest.MemoryPart {
+	return storetest.MemoryPart{Bytes: size, Modified: ago(age)}
+}
+
+func janitorOver(d store.Driver) *Janitor {
+	return &Janitor{
+		Open:  func(mpu.Bucket) (*store.Store, error) { return store.New(d), nil },
+		Apply: true, Now: func() time.Time { return now }, Pause: time.Nanosecond,
+	}
+}
+
+func task(t *testing.T, notation string) Task {
+	t.Helper()
+	r, err := mpu.Parse(notation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Task{Request: r}
+}
+
+func ids(us []mpu.Upload) string {
+	var s []string
+	for _, u := range us {
+		s = append(s, u.UploadID)
+	}
+	slices.Sort(s)
+	return strings.Join(s, " ")
+}
+
+func TestSweepKeepsWhatIsAlive(t *testing.T) {
+	m := &storetest.Memory{PageSize: 2}
+	m.Add(upload("stale", "s1", 72*time.Hour), part(100, 70*time.Hour))
+	m.Add(upload("slow", "s2", 72*time.Hour), part(100, 70*time.Hour), part(100, time.Minute))
+	m.Add(upload("same", "old", 72*time.Hour), part(7, 72*time.Hour))
+	m.Add(upload("same", "new", time.Hour))
+	m.Add(upload("empty", "e", 72*time.Hour))
+	r := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+	if got := ids(m.Left()); got != "new s2" {
+		t.Errorf("left %q, want new s2", got)
+	}
+	want := Totals{Found: 5, Aborted: 3, Kept: 2, BytesFreed: 107, KeptBy: map[mpu.Reason]int{mpu.Active: 1, mpu.TooYoung: 1}}
+	if got := fmt.Sprintf("%+v", r.Totals); got != fmt.Sprintf("%+v", want) {
+		t.Errorf("totals\n%s, want\n%+v", got, want)
+	}
+	again := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if again.Totals.Aborted != 0 || again.Err() != nil {
+		t.Errorf("second run: %+v, %v", again.Totals, again.Err())
+	}
+}
+
+func TestNamedUpload(t *testing.T) {
+	const event = "s3://media/k?uploadId=failed&before=2026-11-21T11:00:00Z"
+	for _, tt := range []struct {
+		name   string
+		set    func(m *storetest.Memory)
+		left   string
+		result func(Totals) int
+	}{
+		{"failed a moment ago", func(m *storetest.Memory) { m.Add(upload("k", "failed", 2*time.Hour), part(5, 90*time.Minute)) },
+			"", func(t Totals) int { return t.Aborted }},
+		{"a retry with another ID has begun", func(m *storetest.Memory) {
+			m.Add(upload("k", "failed", 2*time.Hour))
+			m.Add(upload("k", "retry", time.Minute))
+		}, "retry", func(t Totals) int { return t.Aborted }},
+		{"the same upload was resumed", func(m *storetest.Memory) { m.Add(upload("k", "failed", 2*time.Hour), part(5, time.Minute)) },
+			"failed", func(t Totals) int { return t.Kept }},
+		{"it has completed meanwhile", func(m *storetest.Memory) {}, "", func(t Totals) int { return t.Gone }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &storetest.Memory{}
+			tt.set(m)
+			r := janitorOver(m).Run(t.Context(), []Task{task(t, event)})
+			if r.Err() != nil || ids(m.Left()) != tt.left || tt.result(r.Totals) != 1 || r.Totals.Found != 1 {
+				t.Errorf("left %q, totals %+v, error %v", ids(m.Left()), r.Totals, r.Err())
+			}
+			if r.Totals.Aborted != r.Totals.Verified {
+				t.Errorf("an abort on an event is verified: %+v", r.Totals)
+			}
+			if m.Calls(store.ListUploads) != 0 {
+				t.Error("a named upload needs no listing")
+			}
+		})
+	}
+}
+
+func TestKeyRequestTouchesOnlyThatKey(t *testing.T) {
+	m := &storetest.Memory{PageSize: 1}
+	for _, key := range []string{"raw", "raw/a", "raw/ab", "rawb"} {
+		m.Add(upload(key, key, 72*time.Hour))
+	}
+	r := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://media/raw/a?olderThan=2d")})
+	if got := ids(m.Left()); got != "raw raw/ab rawb" || r.Totals.Found != 1 || r.Err() != nil {
+		t.Errorf("left %q, found %d, %v", got, r.Totals.Found, r.Err())
+	}
+}
+
+func TestPlanAbortsNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		set  func(j *Janitor, t *Task)
+	}{
+		{"the setting says plan", func(j *Janitor, _ *Task) { j.Apply = false }},
+		{"the task says plan", func(_ *Janitor, t *Task) { t.PlanOnly = true }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &storetest.Memory{}
+			m.Add(upload("k", "u", 72*time.Hour), part(9, 72*time.Hour))
+			j, task := janitorOver(m), task(t, "s3://media?olderThan=2d")
+			tt.set(j, &task)
+			r := j.Run(t.Context(), []Task{task})
+			if m.Calls(store.AbortUpload) != 0 || r.Totals.Planned != 1 || r.Totals.BytesPlanned != 9 || r.Totals.BytesFreed != 0 {
+				t.Errorf("%d aborts, totals %+v", m.Calls(store.AbortUpload), r.Totals)
+			}
+			if r.Mode != "plan" || r.Err() != nil || len(r.Planned) != 1 {
+				t.Errorf("mode %s, error %v, planned %v", r.Mode, r.Err(), r.Planned)
+			}
+		})
+	}
+}
+
+func TestAbortIsVerifiedWhilePartsMayLand(t *testing.T) {
+	event := "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z"
+	landing := func(n int) (*storetest.Memory, *Report) {
+		m := &storetest.Memory{}
+		u := upload("k", "u", 2*time.Hour)
+		m.Add(u, part(10, 90*time.Minute))
+		for i := range n {
+			m.Land(u, storetest.MemoryPart{Bytes: 3, Modified: now.Add(time.Duration(i) * time.Second)})
+		}
+		u.Initiated = time.Time{}
+		return m, janitorOver(m).Run(t.Context(), []Task{task(t, event)})
+	}
+	m, r := landing(1)
+	if r.Totals.Aborted != 1 || r.Totals.Verified != 1 || r.Totals.BytesFreed != 13 || len(m.Left()) != 0 || r.Err() != nil {
+		t.Errorf("one part in flight: %+v, left %d, %v", r.Totals, len(m.Left()), r.Err())
+	}
+	m, r = landing(5)
+	if r.Totals.Failed != 1 || r.Totals.Verified != 0 || r.Totals.BytesFreed != 0 || m.Calls(store.AbortUpload) != rounds {
+		t.Errorf("parts never stop landing: %+v after %d aborts", r.Totals, m.Calls(store.AbortUpload))
+	}
+	if r.Err() == nil {
+		t.Error("an upload that is still there passes for done")
+	}
+}
+
+// A service may accept the abort and not let us look afterwards; then the abort counts, and is not called verified.
+func TestUnverifiableAbort(t *testing.T) {
+	m := &storetest.Memory{}
+	m.Add(upload("k", "u", 2*time.Hour), part(10, 90*time.Minute))
+	looks := 0
+	m.OnParts = func(u mpu.Upload) error {
+		if looks++; looks > 1 {
+			return &mpu.Error{Kind: mpu.Denied, Op: "list parts", Code: "AccessDenied"}
+		}
+		return nil
+	}
+	m.OnAbort = func(u mpu.Upload) error {
+		m.Add(u, part(10, 90*time.Minute)) // it never says that it is gone
+		return nil
+	}
+	r := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")})
+	if r.Totals.Aborted != 1 || r.Totals.Verified != 0 || r.Totals.BytesFreed != 10 {
+		t.Errorf("%+v", r.Totals)
+	}
+}
+
+func TestRefusalsFailTheRun(t *testing.T) {
+	m := &storetest.Memory{}
+	for i := range 500 {
+		m.Add(upload(fmt.Sprint("k", i), "u", 72*time.Hour))
+	}
+	m.OnAbort = func(u mpu.Upload) error {
+		return &mpu.Error{Kind: mpu.Denied, Op: "abort upload", Target: u.String(), Status: 403, Code: "AccessDenied",
+			RequestID: "R1", Hint: "grant s3:AbortMultipartUpload on arn:aws:s3:::media/*"}
+	}
+	j := janitorOver(m)
+	j.Workers = 4
+	r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	err := r.Err()
+	if err == nil || !strings.Contains(err.Error(), "s3:AbortMultipartUpload") || !strings.Contains(err.Error(), "R1") {
+		t.Errorf("error %v, want the missing permission and the request ID", err)
+	}
+	if n := m.Calls(store.AbortUpload); n > deniedInARow+j.Workers {
+		t.Errorf("%d refused requests before giving up", n)
+	}
+	if r.Totals.Aborted != 0 || r.Totals.BytesFreed != 0 {
+		t.Errorf("%+v", r.Totals)
+	}
+}
+
+func TestOneBucketsFailureStaysItsOwn(t *testing.T) {
+	m := &storetest.Memory{OnList: func(b mpu.Bucket, _ string, _ mpu.Marker) error {
+		if b.Name == "typo" {
+			return &mpu.Error{Kind: mpu.Missing, Op: "list uploads", Target: b.String(), Code: "NoSuchBucket"}
+		}
+		return nil
+	}}
+	m.Add(upload("k", "u", 72*time.Hour))
+	r := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://typo?olderThan=2d"), task(t, "s3://media?olderThan=2d")})
+	if len(m.Left()) != 0 || r.Totals.Aborted != 1 {
+		t.Errorf("left %d, %+v", len(m.Left()), r.Totals)
+	}
+	if err := r.Err(); err == nil || !strings.Contains(err.Error(), "typo") {
+		t.Errorf("error %v, want the bucket's name", err)
+	}
+}
+
+func TestCapDefersTheRest(t *testing.T) {
+	m := &storetest.Memory{PageSize: 10}
+	for i := range 95 {
+		m.Add(upload(fmt.Sprintf("k%02d", i), "u", 72*time.Hour), part(1, 72*time.Hour))
+	}
+	j := janitorOver(m)
+	j.MaxAborts, j.Workers = 20, 4
+	tasks, aborted := []Task{task(t, "s3://media?olderThan=2d")}, 0
+	for range 10 {
+		r := j.Run(t.Context(), tasks)
+		aborted += r.Totals.Aborted
+		if r.Totals.Aborted > 20 {
+			t.Fatalf("%d aborts in one run", r.Totals.Aborted)
+		}
+		if len(r.Unfinished()) == 0 {
+			if r.Err() != nil {
+				t.Error(r.Err())
+			}
+			break
+		}
+		if r.Err() == nil {
+			t.Fatal("a run with a rest passes for done")
+		}
+		tasks = tasks[:0]
+		for _, rest := range r.Unfinished() {
+			again, err := mpu.Parse(rest.String())
+			if err != nil || again != rest {
+				t.Fatalf("rest %v, %v", rest, err)
+			}
+			tasks = append(tasks, Task{Request: again})
+		}
+	}
+	if aborted != 95 || len(m.Left()) != 0 {
+		t.Errorf("%d aborted, %d left", aborted, len(m.Left()))
+	}
+}
+
+func TestDeadlineLosesNothing(t *testing.T) {
+	m := &storetest.Memory{PageSize: 7}
+	for i := range 200 {
+		m.Add(upload(fmt.Sprintf("k%03d", i), "u", 72*time.Hour))
+	}
+	tasks := []Task{task(t, "s3://media?olderThan=2d")}
+	for runs := 1; ; runs++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		var n atomic.Int64
+		m.OnAbort = func(mpu.Upload) error {
+			if n.Add(1) == 15 {
+				cancel() // the platform's time is up in the middle of the work
+			}
+			return nil
+		}
+		j := janitorOver(m)
+		j.Workers = 3
+		r := j.Run(ctx, tasks)
+		cancel()
+		if len(r.Unfinished()) == 0 {
+			if r.Err() != nil {
+				t.Error(r.Err())
+			}
+			break
+		}
+		if r.Err() == nil || runs > 50 {
+			t.Fatalf("run %d: error %v, rest %v", runs, r.Err(), r.Rest)
+		}
+		tasks = tasks[:0]
+		for _, rest := range r.Unfinished() {
+			tasks = append(tasks, Task{Request: rest})
+		}
+	}
+	if len(m.Left()) != 0 {
+		t.Errorf("%d lost", len(m.Left()))
+	}
+	if n := len(m.Aborted()); n != 200 {
+		t.Errorf("%d aborts were accepted, want 200", n)
+	}
+}
+
+func TestStopsAheadOfTheDeadline(t *testing.T) {
+	m := &storetest.Memory{}
+	m.Add(upload("k", "u", 72*time.Hour))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	j := janitorOver(m)
+	j.Margin = 2 * time.Hour // the margin has begun
+	r := j.Run(ctx, []Task{task(t, "s3://media?olderThan=2d"), task(t, "s3://media/k?uploadId=u")})
+	if len(r.Unfinished()) != 2 || r.Err() == nil || len(m.Left()) != 1 {
+		t.Errorf("rest %v, error %v, left %d", r.Rest, r.Err(), len(m.Left()))
+	}
+	r.MarkHandedOn(2)
+	if r.Err() != nil {
+		t.Errorf("all of the rest was handed on, and yet: %v", r.Err())
+	}
+}
+
+func TestIncompleteListingIsReported(t *testing.T) {
+	odd := upload("", "", 72*time.Hour)
+	d := &oneOdd{Memory: &storetest.Memory{}, odd: odd}
+	d.Add(upload("k", "u", 72*time.Hour))
+	r := janitorOver(d).Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if len(r.Notes) != 1 || r.Totals.Aborted != 1 {
+		t.Errorf("notes %v, %+v", r.Notes, r.Totals)
+	}
+}
+
+// oneOdd lists one entry too many.
+type oneOdd struct {
+	*storetest.Memory
+	odd mpu.Upload
+}
+
+func (d *oneOdd) ListUploads(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (store.Page, error) {
+	p, err := d.Memory.ListUploads(ctx, b, prefix, after)
+	p.Uploads = append(p.Uploads, d.odd)
+	return p, err
+}
+
+func TestMediaAreDeletedInBatches(t *testing.T) {
+	d := &batches{Memory: &storetest.Memory{}}
+	var want []string
+	for i := range 23 {
+		id := fmt.Sprintf("m%02d", i)
+		d.Add(mpu.Upload{Bucket: mpu.Bucket{Store: "mps", Region: "cn-shanghai", Name: "cn-shanghai"}, Key: id, UploadID: id})
+		want = append(want, id)
+	}
+	list := strings.Join(want, ",") + ",m00, m01 ,"
+	r := mpu.Request{Bucket: mpu.Bucket{Store: "mps", Region: "cn-shanghai", Name: "cn-shanghai"}, Key: list, UploadID: list}
+	rep := janitorOver(d).Run(t.Context(), []Task{{Request: r}})
+	if rep.Err() != nil || rep.Totals.Aborted != 23 || rep.Totals.BytesFreed != 0 || len(d.Left()) != 0 {
+		t.Errorf("%+v, %v, left %d", rep.Totals, rep.Err(), len(d.Left()))
+	}
+	if fmt.Sprint(d.sizes) != "[10 10 3]" {
+		t.Errorf("batches of %v, want [10 10 3]", d.sizes)
+	}
+	sweep := janitorOver(d).Run(t.Context(), []Task{task(t, "mps://cn-shanghai?olderThan=2d")})
+	if sweep.Err() == nil || !strings.Contains(sweep.Err().Error(), "refused") {
+		t.Errorf("a sweep of mps: %v, want it refused", sweep.Err())
+	}
+}
+
+// batches is a Memory that also aborts several at once.
+type batches struct {
+	*storetest.Memory
+	sizes []int
+}
+
+func (d *batches) BatchSize() int { return 10 }
+
+func (d *batches) AbortUploads(ctx context.Context, us []mpu.Upload) error {
+	d.sizes = append(d.sizes, len(us))
+	var errs []error
+	for _, u := range us {
+		errs = append(errs, d.AbortUpload(ctx, u))
+	}
+	return errors.Join(errs...)
+}
+
+func TestReportIsBounded(t *testing.T) {
+	m := &storetest.Memory{}
+	for i := range 3000 {
+		m.Add(upload(fmt.Sprintf("%s%04d", strings.Repeat("long/", 100), i), "u", time.Hour))
+		m.Add(upload(fmt.Sprintf("%s%04d", strings.Repeat("old/", 100), i), "u", 72*time.Hour))
+	}
+	m.OnAbort = func(u mpu.Upload) error { return &mpu.Error{Kind: mpu.Transient, Target: u.String()} }
+	r := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	b, err := json.Marshal(r)
+	if err != nil || len(b) > 100_000 {
+		t.Errorf("a report of %d bytes, %v", len(b), err)
+	}
+	if r.Totals.Failed != 3000 || r.Totals.Kept != 3000 || r.Err() == nil {
+		t.Errorf("%+v", r.Totals)
+	}
+}
+
+func TestEveryOutcomeIsLogged(t *testing.T) {
+	m := &storetest.Memory{}
+	m.Add(upload("k\n", "u", 72*time.Hour), part(4, 72*time.Hour))
+	var out bytes.Buffer
+	j := janitorOver(m)
+	j.Log = slog.New(slog.NewJSONHandler(&out, nil))
+	j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if s := out.String(); !strings.Contains(s, `"msg":"aborted"`) || !strings.Contains(s, "s3://media/k%0A?uploadId=u") {
+		t.Errorf("log\n%s", s)
+	}
+}

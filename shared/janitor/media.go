@@ -1,0 +1,72 @@
+package janitor
+
+import (
+	"strings"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+)
+
+// deleteMedia is for MPS, which cannot list and whose DeleteMedia forgets a media record and frees no byte: the records
+// that the request names are deleted in batches. A sweep never comes here with anything to do.
+func (j *job) deleteMedia() {
+	ids := mediaIDs(j.request.Key)
+	if len(ids) == 0 {
+		j.failRequest(j.request, &mpu.Error{Kind: mpu.Refused, Op: "delete media", Target: j.request.String(),
+			Hint: "name the media IDs; MPS is never swept, because DeleteMedia frees no storage"})
+		return
+	}
+	us := make([]mpu.Upload, len(ids))
+	for i, id := range ids {
+		us[i] = mpu.Upload{Bucket: j.request.Bucket, Key: id, UploadID: id}
+	}
+	for size := j.store.BatchSize(); len(us) > 0; {
+		n := min(size, len(us))
+		j.deleteBatch(us[:n])
+		us = us[n:]
+	}
+}
+
+func (j *job) deleteBatch(us []mpu.Upload) {
+	o := mpu.Outcome{Reason: mpu.Stale, Detail: "named by the request; a media record holds 0 bytes"}
+	errs := make([]error, len(us))
+	switch {
+	case !j.apply:
+		o.Result = mpu.ResultPlanned
+	case j.giveUp.Err() != nil || j.aborts.Add(int64(len(us))) > int64(orDefault(j.MaxAborts, DefaultMaxAborts)):
+		o.Result = mpu.ResultDeferred
+	default:
+		o.Result = mpu.ResultAborted
+		errs = j.store.AbortBatch(j.ctx, us)
+	}
+	var left []string
+	for i, u := range us {
+		o := o
+		o.Upload = u
+		if errs[i] != nil {
+			o = j.failed(o, errs[i])
+		}
+		if o.Result == mpu.ResultDeferred {
+			left = append(left, u.Key)
+		}
+		j.record(o)
+	}
+	if len(left) > 0 {
+		rest := j.request
+		rest.Key = strings.Join(left, ",")
+		rest.UploadID = rest.Key
+		j.report.leave(rest)
+	}
+}
+
+// mediaIDs splits the comma list of a request's key, without blanks and repetitions.
+func mediaIDs(key string) []string {
+	var ids []string
+	seen := map[string]bool{"": true}
+	for id := range strings.SplitSeq(key, ",") {
+		if id = strings.TrimSpace(id); !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,179 @@
+package janitor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+)
+
+// A Report is what a run found and did. It is bounded, whatever the size of the buckets: counts, bytes and a limited
+// number of examples. Every single outcome is in the log instead.
+type Report struct {
+	Mode     string             `json:"mode"` // plan or apply; mixed if some requests only planned
+	Started  time.Time          `json:"started"`
+	Took     string             `json:"took"`
+	Totals   Totals             `json:"totals"`
+	Services map[string]*Totals `json:"services"`           // by store
+	Requests int                `json:"requests"`           // how many were taken on
+	Ignored  []string           `json:"ignored,omitempty"`  // events that were good and not about us
+	Failures []string           `json:"failures,omitempty"` // what went wrong, the first ones
+	Notes    []string           `json:"notes,omitempty"`    // listings known to be incomplete, and the like
+	Kept     []string           `json:"kept,omitempty"`     // uploads that were kept and why, the first ones
+	Planned  []string           `json:"planned,omitempty"`  // uploads that would be aborted, the first ones
+	Rest     []string           `json:"rest,omitempty"`     // requests that are left to do
+	HandedOn int                `json:"handedOn,omitempty"` // how many of the rest another run has already been given
+
+	mu       sync.Mutex
+	examples map[string]int // kept examples by store and reason
+	failed   int            // requests that failed as a whole
+	rest     []mpu.Request
+}
+
+// Totals count what became of uploads. Found is the sum of the others.
+type Totals struct {
+	Found        int                `json:"found"`
+	Aborted      int                `json:"aborted"`
+	Verified     int                `json:"verified"` // of the aborted, those that the service no longer knew afterwards
+	Planned      int                `json:"planned"`
+	Gone         int                `json:"gone"`
+	Kept         int                `json:"kept"`
+	Failed       int                `json:"failed"`
+	Deferred     int                `json:"deferred"`
+	BytesFreed   int64              `json:"bytesFreed"`   // in the parts of the aborted
+	BytesPlanned int64              `json:"bytesPlanned"` // in the parts of the planned
+	KeptBy       map[mpu.Reason]int `json:"keptBy,omitempty"`
+}
+
+const (
+	mostFailures = 50
+	mostNotes    = 50
+	mostKept     = 5 // of one store and one reason
+	mostPlanned  = 100
+	mostRest     = 1000
+)
+
+// record counts one outcome.
+func (r *Report) record(o mpu.Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range []*Totals{&r.Totals, r.service(o.Upload.Bucket.Store)} {
+		t.add(o)
+	}
+	switch o.Result {
+	case mpu.ResultFailed:
+		r.addFailure(o.Err.Error())
+	case mpu.ResultPlanned:
+		if len(r.Planned) < mostPlanned {
+			r.Planned = append(r.Planned, fmt.Sprintf("%s: %s", o.Upload, o.Detail))
+		}
+	case mpu.ResultKept:
+		key := o.Upload.Bucket.Store + string(o.Reason)
+		if r.examples[key]++; r.examples[key] <= mostKept {
+			r.Kept = append(r.Kept, fmt.Sprintf("%s: %s: %s", o.Upload, o.Reason, o.Detail))
+		}
+	}
+}
+
+func (t *Totals) add(o mpu.Outcome) {
+	t.Found++
+	switch o.Result {
+	case mpu.ResultAborted:
+		t.Aborted++
+		t.BytesFreed += o.Bytes
+		if o.Verified {
+			t.Verified++
+		}
+	case mpu.ResultPlanned:
+		t.Planned++
+		t.BytesPlanned += o.Bytes
+	case mpu.ResultKept:
+		t.Kept++
+		if t.KeptBy == nil {
+			t.KeptBy = map[mpu.Reason]int{}
+		}
+		t.KeptBy[o.Reason]++
+	case mpu.ResultGone:
+		t.Gone++
+	case mpu.ResultDeferred:
+		t.Deferred++
+	default:
+		t.Failed++
+	}
+}
+
+func (r *Report) service(store string) *Totals {
+	if r.Services[store] == nil {
+		r.Services[store] = &Totals{}
+	}
+	return r.Services[store]
+}
+
+// fail records that a request failed as a whole, or that an event could not be read.
+func (r *Report) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed++
+	r.addFailure(err.Error())
+}
+
+func (r *Report) addFailure(s string) {
+	switch n := len(r.Failures); {
+	case n < mostFailures:
+		r.Failures = append(r.Failures, s)
+	case n == mostFailures:
+		r.Failures = append(r.Failures, "and more, in the log")
+	}
+}
+
+func (r *Report) note(s string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.Notes) < mostNotes && !slices.Contains(r.Notes, s) {
+		r.Notes = append(r.Notes, s)
+	}
+}
+
+// leave records a request that is left to do.
+func (r *Report) leave(rest mpu.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rest = append(r.rest, rest)
+	if len(r.Rest) < mostRest {
+		r.Rest = append(r.Rest, rest.String())
+	}
+}
+
+// Unfinished returns the requests that are left to do, to be handed on.
+func (r *Report) Unfinished() []mpu.Request { return r.rest }
+
+// MarkHandedOn notes that another run has been given n of the unfinished requests, so that they are no longer this run's
+// to finish.
+func (r *Report) MarkHandedOn(n int) { r.HandedOn = n }
+
+// Err is nil if and only if nothing is left to do: every stale upload is gone, or this was a plan, or the rest has been
+// handed on. Its text is one line that fits an alarm.
+func (r *Report) Err() error {
+	left := len(r.rest) - r.HandedOn
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{r.failed, "requests failed"}, {r.Totals.Failed, "uploads failed"}, {left, "requests left to do"}} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	text := strings.Join(parts, ", ")
+	if len(r.Failures) > 0 {
+		text += "; first: " + r.Failures[0]
+	}
+	return errors.New(text)
+}

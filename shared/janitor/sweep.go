@@ -1,0 +1,165 @@
+package janitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+)
+
+// sweep lists, and hands what passes the cheap test to the workers, all at the same time.
+func (j *job) sweep() {
+	work := make(chan item)
+	var workers sync.WaitGroup
+	for range orDefault(j.Workers, DefaultWorkers) {
+		workers.Go(func() {
+			for it := range work {
+				it.page.done(j.handle(it.upload))
+			}
+		})
+	}
+	place := &progress{next: j.request.After}
+	err := j.list(work, place)
+	close(work)
+	workers.Wait()
+	j.finish(place, err)
+}
+
+type item struct {
+	upload mpu.Upload
+	page   *openPage
+}
+
+// list reads pages until the listing ends or the job stops, and returns what ended it early.
+func (j *job) list(work chan<- item, place *progress) error {
+	prefix := j.request.Prefix
+	if j.request.Key != "" {
+		prefix = j.request.Key
+	}
+	for page, err := range j.store.Pages(j.giveUp, j.request.Bucket, prefix, j.request.After) {
+		if err != nil {
+			return err
+		}
+		if page.Incomplete != "" {
+			j.report.note(j.request.Bucket.String() + ": " + page.Incomplete)
+		}
+		open := place.open(page)
+		for i, u := range page.Uploads {
+			if j.request.Key != "" && u.Key != j.request.Key {
+				continue // the listing is by prefix
+			}
+			place.found = true
+			if d, young := tooYoung(u, j.before); young {
+				j.record(kept(d))
+				continue
+			}
+			open.add()
+			select {
+			case work <- item{u, open}:
+			case <-j.giveUp.Done():
+				open.done(false)
+				j.postpone(page.Uploads[i:])
+				return context.Cause(j.giveUp)
+			}
+		}
+	}
+	place.end()
+	return nil
+}
+
+// postpone counts what was listed and will not be looked at in this run.
+func (j *job) postpone(us []mpu.Upload) {
+	for _, u := range us {
+		if j.request.Key == "" || u.Key == j.request.Key {
+			j.record(mpu.Outcome{Upload: u, Result: mpu.ResultDeferred})
+		}
+	}
+}
+
+// finish says how a sweep ended: done, stopped by a brake with a rest to go on with, or failed.
+func (j *job) finish(place *progress, err error) {
+	cause := context.Cause(j.giveUp)
+	switch {
+	case errors.Is(cause, errTooManyDenied):
+		j.failRequest(j.request, cause)
+		return
+	case err != nil && cause == nil:
+		j.failRequest(j.request, err)
+		return
+	}
+	after, left := place.rest()
+	if !left {
+		if j.named && !place.found {
+			j.record(mpu.Outcome{Upload: j.upload(), Result: mpu.ResultGone})
+		}
+		return
+	}
+	rest := j.request
+	rest.After, rest.Before, rest.OlderThan = after, j.before, 0
+	j.report.leave(rest)
+	j.log().Warn("left to do", "request", rest.String(), "cause", fmt.Sprint(cause))
+}
+
+// progress knows where a listing would have to go on for nothing to be lost: at the first page that has an upload which
+// was not worked off. It holds only the pages that are still open.
+type progress struct {
+	mu    sync.Mutex
+	pages []*openPage
+	next  mpu.Marker // where the page after the newest begins
+	ended bool
+	found bool // the listing had something that was asked for; only the lister writes it
+}
+
+type openPage struct {
+	progress *progress
+	after    mpu.Marker
+	waiting  int
+	left     bool // something on it is left to do
+}
+
+// open takes a page on, and forgets those before it that are finished.
+func (p *progress) open(page store.Page) *openPage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.pages) > 0 && p.pages[0].waiting == 0 && !p.pages[0].left {
+		p.pages = p.pages[1:]
+	}
+	o := &openPage{progress: p, after: page.After}
+	p.pages = append(p.pages, o)
+	p.next, p.ended = page.Next, !page.More
+	return o
+}
+
+func (o *openPage) add() {
+	o.progress.mu.Lock()
+	defer o.progress.mu.Unlock()
+	o.waiting++
+}
+
+func (o *openPage) done(finished bool) {
+	o.progress.mu.Lock()
+	defer o.progress.mu.Unlock()
+	o.waiting--
+	o.left = o.left || !finished
+}
+
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+}
+
+// rest returns where to go on, and false if there is nothing left.
+func (p *progress) rest() (mpu.Marker, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, o := range p.pages {
+		if o.left {
+			return o.after, true
+		}
+	}
+	return p.next, !p.ended
+}

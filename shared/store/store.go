@@ -1,0 +1,246 @@
+// Package store is the contract that a cloud's driver keeps ([Driver]), and the [Store] that stands over it.
+//
+// A driver's method is one request. Everything that every cloud would have to repeat is here, once: paging with both
+// markers, the guard against listings that loop or lie, the sum over all of an upload's parts, the guard on abort. What
+// surrounds a single request (retrying, pacing, bounding, logging) is a [Layer], and since a method is one request, the
+// layers share one unit and need no memory of what they already did.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+)
+
+// A Store lists, inspects and aborts uploads through a driver. It is safe for use by many goroutines.
+type Store struct {
+	driver Driver
+	send   Send
+}
+
+// New puts layers around a driver. The first layer is the outermost.
+func New(d Driver, layers ...Layer) *Store {
+	send := Send(func(ctx context.Context, c Call) error {
+		if err := ctx.Err(); err != nil {
+			return waitError(ctx, c, err)
+		}
+		return c.run(ctx)
+	})
+	for i := len(layers) - 1; i >= 0; i-- {
+		send = layers[i](send)
+	}
+	return &Store{driver: d, send: send}
+}
+
+// Pages yields the pages of a listing from after on, until the service says that there is no more. An error ends it.
+//
+// No page repeats an upload of the page before, which some services do at the edges. A listing that does not advance, or
+// that says there is more without saying where, is an error: it neither loops nor passes for complete. An entry that is
+// not of what was asked for is left out and the page marked Incomplete.
+func (s *Store) Pages(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) iter.Seq2[Page, error] {
+	return func(yield func(Page, error) bool) {
+		var seen map[identity]bool
+		loop := loopGuard{anchor: after}
+		for {
+			page, err := s.page(ctx, b, prefix, after)
+			if err != nil {
+				yield(Page{After: after}, err)
+				return
+			}
+			seen = tidy(&page, b, prefix, seen)
+			err = loop.check(page)
+			if !yield(page, nil) {
+				return
+			}
+			if err != nil {
+				yield(Page{After: after}, listError(b, err))
+				return
+			}
+			if !page.More {
+				return
+			}
+			after = page.Next
+		}
+	}
+}
+
+// page reads one page. A server that refuses the very markers it gave is asked once more from the key alone: versitygw
+// v1.8.0 is one (its issue 2149). What shares the last key of the page before may then be missing, so the page says so.
+func (s *Store) page(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (Page, error) {
+	page, err := s.listOnce(ctx, b, prefix, after)
+	if errors.Is(err, mpu.Invalid) && after.Key != "" && after.UploadID != "" {
+		first := err
+		if page, err = s.listOnce(ctx, b, prefix, mpu.Marker{Key: after.Key}); err != nil {
+			return page, first
+		}
+		page.Incomplete = "the service refused its own upload ID marker; uploads of key " + fmt.Sprintf("%q", after.Key) +
+			" may be missing until the next run"
+	}
+	page.After = after
+	return page, err
+}
+
+func (s *Store) listOnce(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (page Page, err error) {
+	err = s.send(ctx, Call{Op: ListUploads, Upload: mpu.Upload{Bucket: b, Key: prefix}, run: func(ctx context.Context) (err error) {
+		page, err = s.driver.ListUploads(ctx, b, prefix, after)
+		return err
+	}})
+	return page, err
+}
+
+type identity struct{ key, uploadID string }
+
+// tidy drops what the page before already showed and what was not asked for, and returns what this page shows.
+func tidy(page *Page, b mpu.Bucket, prefix string, before map[identity]bool) map[identity]bool {
+	shown := make(map[identity]bool, len(page.Uploads))
+	kept := page.Uploads[:0]
+	for _, u := range page.Uploads {
+		id := identity{u.Key, u.UploadID}
+		switch {
+		case u.Key == "" || u.UploadID == "":
+			page.Incomplete = "an entry of the listing has no key or no upload ID"
+		case u.Bucket.Store != b.Store || u.Bucket.Name != b.Name || !strings.HasPrefix(u.Key, prefix):
+			page.Incomplete = "the listing answered with " + u.String() + ", which was not asked for"
+		case before[id] || shown[id]:
+		default:
+			kept = append(kept, u)
+		}
+		shown[id] = true
+	}
+	page.Uploads = kept
+	return shown
+}
+
+// loopGuard finds a listing that comes back to a marker it has been at, however long the circle, by comparing each
+// marker with one anchor that is moved ahead at every power of two (Brent's method). It needs no memory of the rest.
+type loopGuard struct {
+	anchor mpu.Marker
+	steps  int
+	limit  int
+}
+
+func (g *loopGuard) check(p Page) error {
+	switch {
+	case !p.More:
+		return nil
+	case p.Next.IsZero():
+		return errors.New("the listing says that there is more, and not where it goes on")
+	case p.Next == g.anchor || p.Next == p.After:
+		return fmt.Errorf("the listing came back to marker %q", p.Next)
+	}
+	if g.steps++; g.steps > g.limit {
+		g.anchor, g.steps, g.limit = p.Next, 0, 2*g.limit+1
+	}
+	return nil
+}
+
+func listError(b mpu.Bucket, err error) error {
+	return &mpu.Error{Op: string(ListUploads), Target: b.String(), Err: err,
+		Hint: "uploads may remain; report this with the name of the service"}
+}
+
+// Parts sums all parts of an upload, however many pages they take. A listing of parts that does not advance is an error.
+func (s *Store) Parts(ctx context.Context, u mpu.Upload) (Parts, error) {
+	var sum Parts
+	for after := 0; ; {
+		p, err := s.partsOnce(ctx, u, after)
+		if err != nil {
+			return sum, err
+		}
+		sum.Count += p.Count
+		sum.Bytes += p.Bytes
+		if p.Newest.After(sum.Newest) {
+			sum.Newest = p.Newest
+		}
+		if sum.Initiated.IsZero() {
+			sum.Initiated = p.Initiated
+		}
+		if !p.More {
+			return sum, nil
+		}
+		if p.Next <= after {
+			return sum, &mpu.Error{Op: string(ListParts), Target: u.String(),
+				Err: fmt.Errorf("the listing of parts came back to part %d", p.Next)}
+		}
+		after = p.Next
+	}
+}
+
+func (s *Store) partsOnce(ctx context.Context, u mpu.Upload, after int) (parts Parts, err error) {
+	err = s.send(ctx, Call{Op: ListParts, Upload: u, run: func(ctx context.Context) (err error) {
+		parts, err = s.driver.ListParts(ctx, u, after)
+		return err
+	}})
+	return parts, err
+}
+
+// Abort aborts exactly one upload. An upload with a blank in it is refused before a byte leaves: on one store an abort
+// without a key deletes the bucket (Ceph tracker 48727).
+func (s *Store) Abort(ctx context.Context, u mpu.Upload) error {
+	if err := whole(u); err != nil {
+		return err
+	}
+	return s.send(ctx, Call{Op: AbortUpload, Upload: u, run: func(ctx context.Context) error {
+		return s.driver.AbortUpload(ctx, u)
+	}})
+}
+
+// BatchSize is how many uploads AbortBatch takes at most: 1 where the service has no batches.
+func (s *Store) BatchSize() int {
+	if d, ok := s.driver.(BatchDriver); ok {
+		return d.BatchSize()
+	}
+	return 1
+}
+
+// AbortBatch aborts up to BatchSize uploads in one request and returns one error for each. If the service refuses the
+// batch for good, it says nothing about any single one, so each is then aborted alone.
+func (s *Store) AbortBatch(ctx context.Context, us []mpu.Upload) []error {
+	errs := make([]error, len(us))
+	d, ok := s.driver.(BatchDriver)
+	if ok && len(us) > 1 {
+		for _, u := range us {
+			if err := whole(u); err != nil {
+				return fill(errs, err)
+			}
+		}
+		err := s.send(ctx, Call{Op: AbortUpload, Upload: us[0], run: func(ctx context.Context) error {
+			return d.AbortUploads(ctx, us)
+		}})
+		if err == nil || errors.Is(err, mpu.Transient) || errors.Is(err, mpu.Denied) {
+			return fill(errs, err)
+		}
+	}
+	for i, u := range us {
+		errs[i] = s.Abort(ctx, u)
+	}
+	return errs
+}
+
+func fill(errs []error, err error) []error {
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+// whole refuses an upload that has a blank where a service would read something else.
+func whole(u mpu.Upload) error {
+	blank := ""
+	switch {
+	case strings.TrimSpace(u.Bucket.Name) == "" || u.Bucket.Name == mpu.AnyBucket:
+		blank = "bucket"
+	case u.Key == "":
+		blank = "key"
+	case strings.TrimSpace(u.UploadID) == "":
+		blank = "upload ID"
+	default:
+		return nil
+	}
+	return &mpu.Error{Kind: mpu.Refused, Op: string(AbortUpload), Target: u.String(),
+		Err: fmt.Errorf("the %s is blank, and an abort with a blank is a different request", blank)}
+}
