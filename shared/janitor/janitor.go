@@ -200,7 +200,7 @@ func (j *job) upload() mpu.Upload {
 
 func (r *run) failRequest(req mpu.Request, err error) {
 	r.log().Error("request failed", "request", req.String(), "error", err)
-	r.report.fail(fmt.Errorf("%s: %w", req, err))
+	r.report.Fail(fmt.Errorf("%s: %w", req, err))
 }
 
 // record counts an outcome and logs it.

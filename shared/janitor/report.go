@@ -1,7 +1,6 @@
 package janitor
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,12 +112,21 @@ func (r *Report) service(store string) *Totals {
 	return r.Services[store]
 }
 
-// fail records that a request failed as a whole, or that an event could not be read.
-func (r *Report) fail(err error) {
+// Fail records that a request failed as a whole, or that an event could not be read.
+func (r *Report) Fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failed++
 	r.addFailure(err.Error())
+}
+
+// Ignore records an event that was good and not about us.
+func (r *Report) Ignore(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.Ignored) < mostNotes {
+		r.Ignored = append(r.Ignored, err.Error())
+	}
 }
 
 func (r *Report) addFailure(s string) {
@@ -175,5 +183,12 @@ func (r *Report) Err() error {
 	if len(r.Failures) > 0 {
 		text += "; first: " + r.Failures[0]
 	}
-	return errors.New(text)
+	return UnfinishedError(text)
 }
+
+// An UnfinishedError says that something is left to do. The platforms report an error by the name of its Go type, so that
+// a retry rule can name it.
+type UnfinishedError string
+
+// Error returns the text.
+func (e UnfinishedError) Error() string { return string(e) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A Kind says what an error means to the program. It is itself an error, so that errors.Is(err, mpu.Gone) works on
@@ -38,11 +39,15 @@ func (k Kind) String() string {
 // Error makes a Kind usable as the target of errors.Is.
 func (k Kind) Error() string { return k.String() }
 
-// KindOf returns the kind of an error, and the zero Kind when it has none.
+// KindOf returns the kind of an error, and the zero Kind when it has none. An [Error] without a kind of its own, which
+// only adds an operation or a target, has the kind of its cause.
 func KindOf(err error) Kind {
 	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
+	for errors.As(err, &e) {
+		if e.Kind != 0 || e.Err == nil {
+			return e.Kind
+		}
+		err = e.Err
 	}
 	var k Kind
 	errors.As(err, &k)
@@ -64,7 +69,8 @@ type Error struct {
 	Err        error         // the cause
 }
 
-// Error returns one line: operation, target, kind, the provider's words, hint, cause.
+// Error returns one line: operation, target, kind, the provider's words, hint, cause. It ends without a full stop, even
+// where the provider's words have one.
 func (e *Error) Error() string {
 	var b strings.Builder
 	for _, s := range []string{e.Op, e.Target} {
@@ -78,7 +84,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (%s)", detail)
 	}
 	if e.Message != "" {
-		fmt.Fprintf(&b, ": %s", e.Message)
+		fmt.Fprintf(&b, ": %s", strings.TrimRight(e.Message, ". \r\n"))
 	}
 	if e.Hint != "" {
 		fmt.Fprintf(&b, "; %s", e.Hint)
@@ -86,7 +92,18 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
-	return b.String()
+	return oneLine(b.String())
+}
+
+// oneLine keeps what a provider or an event wrote from starting a line of its own in a log.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.TrimRight(s, ". ")
 }
 
 // provider joins what the provider said about its own answer.

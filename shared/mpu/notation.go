@@ -31,16 +31,25 @@ func Parse(s string) (Request, error) {
 }
 
 func parseError(s string, err error) error {
+	// What is not a request may be a signed URL, pasted by mistake: its signature stays out of the log.
+	scheme, _, _ := strings.Cut(s, "://")
+	if _, ok := stores[scheme]; !ok {
+		s, _, _ = strings.Cut(s, "?")
+	}
 	return &Error{Kind: Invalid, Op: "parse request", Target: strconv.Quote(clip(s)), Err: err}
 }
 
 func parse(s string) (Request, error) {
 	var r Request
 	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return r, invalid("notation", clip(s), "write scheme://bucket?olderThan=48h or scheme://bucket/key?uploadId=...")
+	if _, known := stores[scheme]; ok && !known {
+		return r, invalid("store", clip(scheme), "use one of "+strings.Join(Stores(), ", "))
 	}
-	if strings.ContainsAny(rest, " \t\r\n#") {
+	if !ok {
+		s, _, _ = strings.Cut(s, "?")
+		return r, invalid("notation", clip(s), "write scheme://bucket?olderThan=48h or scheme://bucket/key?uploadId=ID")
+	}
+	if strings.ContainsFunc(rest, mustEscape) {
 		return r, invalid("notation", clip(s), "percent-encode blanks, control characters and #")
 	}
 	path, query, hasQuery := strings.Cut(rest, "?")
@@ -80,9 +89,14 @@ func (r *Request) parseQuery(query string) error {
 	return nil
 }
 
-func (r *Request) parseParameter(name, raw string) error {
-	if name == "after" {
-		return r.After.parse(raw)
+func (r *Request) parseParameter(name, raw string) (err error) {
+	switch name {
+	case "region", "prefix", "uploadId", "before", "olderThan", "cause":
+	case "after":
+		r.After, err = ParseMarker(raw)
+		return err
+	default:
+		return unknownParameter(name)
 	}
 	value, err := unescape(name, raw)
 	if err != nil {
@@ -99,22 +113,28 @@ func (r *Request) parseParameter(name, raw string) error {
 	case name == "cause":
 		r.Cause = value
 	case name == "before":
-		r.Before, err = time.Parse(time.RFC3339Nano, value)
-		if r.Before = r.Before.UTC(); err == nil && r.Before.IsZero() {
+		if r.Before, err = time.Parse(time.RFC3339Nano, value); err != nil {
+			return invalid(name, clip(value), "write a time as in 2026-01-02T03:04:05Z")
+		}
+		if r.Before = r.Before.UTC(); r.Before.IsZero() {
 			return invalid(name, clip(value), "leave it out to mean no cutoff")
 		}
 	case name == "olderThan":
-		if r.OlderThan, err = ParseAge(value); err == nil && r.OlderThan <= 0 {
+		if r.OlderThan, err = ParseAge(value); err != nil {
+			return &Error{Kind: Invalid, Target: fmt.Sprintf("%s %q", name, clip(value)), Err: err}
+		}
+		if r.OlderThan <= 0 {
 			return invalid(name, clip(value), "an age is positive")
 		}
 	default:
-		return invalid("parameter", clip(name), "use region, prefix, uploadId, before, olderThan, after or cause"+
-			"; vod and mps have no region and no uploadId parameter")
-	}
-	if err != nil {
-		return &Error{Kind: Invalid, Target: fmt.Sprintf("%s %q", name, clip(value)), Err: err}
+		return unknownParameter(name)
 	}
 	return nil
+}
+
+func unknownParameter(name string) error {
+	return invalid("parameter", clip(name), "use region, prefix, uploadId, before, olderThan, after or cause"+
+		"; vod and mps have no region and no uploadId parameter")
 }
 
 // String returns the request in the notation. Parse returns an equal request for every valid one.
@@ -163,22 +183,25 @@ func (r Request) String() string {
 // String returns the marker as it stands in the notation: both halves, joined by a comma, each percent-encoded.
 func (m Marker) String() string { return escaped(m.Key) + "," + escaped(m.UploadID) }
 
-func (m *Marker) parse(raw string) error {
-	key, id, ok := strings.Cut(raw, ",")
+// ParseMarker reads a marker as [Marker.String] writes it. The start of a listing has no marker: it is left out, and an
+// empty one is [Invalid].
+func ParseMarker(s string) (Marker, error) {
+	key, id, ok := strings.Cut(s, ",")
 	if !ok || strings.Contains(id, ",") {
-		return invalid("after", clip(raw), "a marker is a key and an upload ID, joined by a comma")
+		return Marker{}, invalid("after", clip(s), "a marker is a key and an upload ID, joined by a comma")
 	}
+	var m Marker
 	var err error
 	if m.Key, err = unescape("after", key); err != nil {
-		return err
+		return Marker{}, err
 	}
 	if m.UploadID, err = unescape("after", id); err != nil {
-		return err
+		return Marker{}, err
 	}
 	if m.IsZero() {
-		return invalid("after", clip(raw), "leave an empty marker out")
+		return Marker{}, invalid("after", clip(s), "leave an empty marker out")
 	}
-	return nil
+	return m, nil
 }
 
 // ParseAge reads an age: a Go duration (90s, 30m, 48h), or a number of days or weeks (7d, 2w).
@@ -201,13 +224,13 @@ func ParseAge(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatAge writes an age as ParseAge reads it, in days where they are whole.
+// FormatAge writes an age as ParseAge reads it, in ASCII, in days where they are whole.
 func FormatAge(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d != 0 && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	}
-	s := d.String()
+	s := strings.Replace(d.String(), "µ", "u", 1)
 	if strings.HasSuffix(s, "m0s") {
 		s = s[:len(s)-2]
 	}
@@ -216,6 +239,10 @@ func FormatAge(d time.Duration) string {
 	}
 	return s
 }
+
+// mustEscape says what never stands raw in the notation: requests are separated by blanks and lines, and a # would be
+// taken for a fragment.
+func mustEscape(r rune) bool { return r <= ' ' || r == 0x7f || r == '#' }
 
 const upperHex = "0123456789ABCDEF"
 

@@ -29,10 +29,11 @@ type Request struct {
 // IsSweep reports whether the request names neither a key nor an upload.
 func (r Request) IsSweep() bool { return r.Key == "" && r.UploadID == "" }
 
-// At returns the request with OlderThan counted back from now. A request without OlderThan is returned as it is.
+// At returns the request with OlderThan counted back from now. A request without OlderThan is returned as it is. Before
+// is then a wall clock time, without now's monotonic reading, so that it stays equal to itself through the notation.
 func (r Request) At(now time.Time) Request {
 	if r.OlderThan > 0 {
-		r.Before, r.OlderThan = now.UTC().Add(-r.OlderThan), 0
+		r.Before, r.OlderThan = now.UTC().Round(0).Add(-r.OlderThan), 0
 	}
 	return r
 }
@@ -43,17 +44,17 @@ func (r Request) Validate() error {
 	s, ok := stores[r.Bucket.Store]
 	switch {
 	case !ok:
-		return invalid("store", r.Bucket.Store, "use one of "+strings.Join(Stores(), ", "))
+		return invalid("store", clip(r.Bucket.Store), "use one of "+strings.Join(Stores(), ", "))
 	case r.Bucket.Name == "":
 		return invalid("bucket", "", "name the bucket")
-	case r.Bucket.Name != AnyBucket && !validName(r.Bucket.Name, 255):
-		return invalid("bucket", r.Bucket.Name, "use letters, digits, dots, hyphens and underscores")
-	case r.Bucket.Region != "" && !validName(r.Bucket.Region, 64):
-		return invalid("region", r.Bucket.Region, "use the region's ID")
-	case s.byMediaID && r.Bucket.Region != r.Bucket.Name:
-		return invalid("region", r.Bucket.Region, "for "+r.Bucket.Store+" the region stands in the bucket's place")
 	case s.byMediaID && r.Bucket.Name == AnyBucket:
 		return invalid("bucket", AnyBucket, r.Bucket.Store+" has no list of regions; name one")
+	case r.Bucket.Name != AnyBucket && !validName(r.Bucket.Name, 255):
+		return invalid("bucket", clip(r.Bucket.Name), "use letters, digits, dots, hyphens and underscores")
+	case r.Bucket.Region != "" && !validName(r.Bucket.Region, 64):
+		return invalid("region", clip(r.Bucket.Region), "use the region's ID")
+	case s.byMediaID && r.Bucket.Region != r.Bucket.Name:
+		return invalid("region", clip(r.Bucket.Region), "for "+r.Bucket.Store+" the region stands in the bucket's place")
 	}
 	if err := r.validateWhich(s); err != nil {
 		return err
@@ -65,12 +66,14 @@ func (r Request) validateWhich(s storeTraits) error {
 	switch {
 	case len(r.Key) > 4096:
 		return invalid("key", clip(r.Key), "a key has at most 4096 bytes here")
+	case len(r.Prefix) > 4096:
+		return invalid("prefix", clip(r.Prefix), "a prefix has at most 4096 bytes here")
 	case len(r.UploadID) > 4096:
 		return invalid("uploadId", clip(r.UploadID), "an upload ID has at most 4096 bytes here")
 	case r.UploadID != "" && r.Key == "":
 		return invalid("key", "", "an upload ID needs the key that it belongs to")
 	case s.byMediaID && r.UploadID != r.Key:
-		return invalid("uploadId", r.UploadID, "for "+r.Bucket.Store+" the media ID is the upload ID")
+		return invalid("uploadId", clip(r.UploadID), "for "+r.Bucket.Store+" the media ID is the upload ID")
 	case s.byMediaID && r.Prefix != "":
 		return invalid("prefix", clip(r.Prefix), r.Bucket.Store+" has no prefixes")
 	case r.Key != "" && r.Prefix != "":
@@ -78,9 +81,9 @@ func (r Request) validateWhich(s storeTraits) error {
 	case r.Bucket.Name == AnyBucket && r.Key != "":
 		return invalid("key", clip(r.Key), "a key needs one bucket, not "+AnyBucket)
 	case r.Bucket.Name == AnyBucket && !r.After.IsZero():
-		return invalid("after", r.After.String(), "a marker needs one bucket, not "+AnyBucket)
+		return invalid("after", clip(r.After.String()), "a marker needs one bucket, not "+AnyBucket)
 	case r.UploadID != "" && !r.After.IsZero():
-		return invalid("after", r.After.String(), "a named upload has no listing to go on with")
+		return invalid("after", clip(r.After.String()), "a named upload has no listing to go on with")
 	}
 	return nil
 }
@@ -91,8 +94,8 @@ func (r Request) validateWhen() error {
 		return invalid("olderThan", FormatAge(r.OlderThan), "an age is positive")
 	case r.OlderThan > 0 && !r.Before.IsZero():
 		return invalid("olderThan", FormatAge(r.OlderThan), "a request has before or olderThan, not both")
-	case !r.Before.IsZero() && (r.Before.Year() < 1 || r.Before.Year() > 9999):
-		return invalid("before", fmt.Sprint(r.Before.Year()), "a year has four digits")
+	case !r.Before.IsZero() && (r.Before.UTC().Year() < 1 || r.Before.UTC().Year() > 9999):
+		return invalid("before", fmt.Sprint(r.Before.UTC().Year()), "a year has four digits")
 	case len(r.Cause) > 1024:
 		return invalid("cause", clip(r.Cause), "a cause has at most 1024 bytes")
 	}

@@ -38,6 +38,13 @@ type BatchDriver interface {
 	AbortUploads(ctx context.Context, us []mpu.Upload) error
 }
 
+// A RatedDriver's service publishes how many calls a second it takes from one account.
+type RatedDriver interface {
+	Driver
+	// Rates are in calls a second; an operation that is not named has no published limit.
+	Rates() map[Op]float64
+}
+
 // A Page is one answer to ListUploads.
 type Page struct {
 	After   mpu.Marker // where this page begins; filled in by Store

@@ -1,0 +1,166 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/janitor"
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+	"github.com/partsweep/partsweep/shared/store/storetest"
+)
+
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// world is a handler over a bucket in memory.
+type world struct {
+	*Handler
+	memory *storetest.Memory
+	opened int
+	log    bytes.Buffer
+}
+
+func newWorld(t *testing.T, environ ...string) *world {
+	t.Helper()
+	w := &world{memory: &storetest.Memory{}}
+	h, err := New(Platform{
+		Name: "test", Environ: append([]string{"PARTSWEEP_BUCKETS=s3://media", "PARTSWEEP_MODE=apply"}, environ...), Log: &w.log,
+		Open: func(string, store.Config) (store.Driver, error) { w.opened++; return w.memory, nil },
+		Now:  func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Handler = h
+	w.memory.Add(mpu.Upload{Bucket: mpu.Bucket{Store: "s3", Name: "media"}, Key: "raw/a.mxf", UploadID: "u1", Initiated: now.Add(-72 * time.Hour)},
+		storetest.MemoryPart{Bytes: 1 << 30, Modified: now.Add(-72 * time.Hour)})
+	return w
+}
+
+func TestHandle(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		event string
+		left  int
+		err   string // in the error; blank for success
+	}{
+		{"failure event", `{"type":"upload-failed","request":"s3://media/raw/a.mxf?uploadId=u1","failedAt":"2026-11-21T11:59:58Z"}`, 0, ""},
+		{"timer", `{"sweep":"s3://media?olderThan=48h","time":"2026-11-21T12:00:00Z"}`, 0, ""},
+		{"timer for every bucket", `{"sweep":"s3://*?olderThan=48h"}`, 0, ""},
+		{"by hand plans", `"s3://media?olderThan=48h"`, 1, ""},
+		{"by hand applies when told", `{"request":"s3://media?olderThan=48h","apply":true}`, 0, ""},
+		{"one good, one foreign", `{"sweep":["s3://other?olderThan=48h","s3://media?olderThan=48h"]}`, 0, "s3://other"},
+		{"foreign bucket", `{"type":"upload-failed","request":"s3://other/k?uploadId=u","failedAt":"2026-11-21T11:59:58Z"}`, 1, "PARTSWEEP_BUCKETS"},
+		{"empty", ``, 1, "invalid"},
+		{"empty object", `{}`, 1, "invalid"},
+		{"null", `null`, 1, "invalid"},
+		{"array", `["s3://media?olderThan=48h"]`, 1, "invalid"},
+		{"string", `"sweep"`, 1, "invalid"},
+		{"unknown", `{"hello":"world"}`, 1, "hello"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			report, err := w.Handle(t.Context(), []byte(tt.event))
+			if left := len(w.memory.Left()); left != tt.left {
+				t.Errorf("%d left, want %d", left, tt.left)
+			}
+			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+			if report == nil || !strings.Contains(w.log.String(), `"msg":"report"`) {
+				t.Error("no report")
+			}
+			if tt.left == 0 && tt.err == "" && (report.Totals.BytesFreed != 1<<30 || report.MonthlyUSD < 0.02) {
+				t.Errorf("%+v, %v USD", report.Totals, report.MonthlyUSD)
+			}
+		})
+	}
+}
+
+func TestRefusedBeforeARequestIsSent(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.Handle(t.Context(), []byte(`{"sweep":"s3://other?olderThan=48h"}`)); !strings.Contains(err.Error(), "refused") {
+		t.Error(err)
+	}
+	if w.opened != 0 {
+		t.Error("a driver was opened for a bucket that is not allowed")
+	}
+}
+
+func TestReportAsJSON(t *testing.T) {
+	w := newWorld(t)
+	report, _ := w.Handle(t.Context(), []byte(`{"sweep":"s3://media?olderThan=48h"}`))
+	b, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back struct {
+		Source, Mode string
+		Totals       janitor.Totals
+		Services     map[string]janitor.Totals
+		MonthlyUSD   float64
+	}
+	if err := json.Unmarshal(b, &back); err != nil || back.Source == "" || back.Mode != "apply" || back.Totals.Aborted != 1 || back.Services["s3"].BytesFreed != 1<<30 {
+		t.Errorf("%s\n%+v, %v", b, back, err)
+	}
+}
+
+func TestHandOn(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+	}{{"taken", nil}, {"not taken", errors.New("queue is full")}} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, "PARTSWEEP_MAX_ABORTS=1")
+			for i := range 5 {
+				w.memory.Add(mpu.Upload{Bucket: mpu.Bucket{Store: "s3", Name: "media"}, Key: fmt.Sprint("k", i), UploadID: "u", Initiated: now.Add(-72 * time.Hour)})
+			}
+			var given []mpu.Request
+			w.platform.HandOn = func(_ context.Context, rest []mpu.Request) (int, error) {
+				if tt.err != nil {
+					return 0, tt.err
+				}
+				given = rest
+				return len(rest), nil
+			}
+			report, err := w.Handle(t.Context(), []byte(`{"sweep":"s3://media?olderThan=48h"}`))
+			if report.Totals.Aborted != 1 {
+				t.Errorf("%+v", report.Totals)
+			}
+			if tt.err == nil && (err != nil || len(given) != 1) {
+				t.Errorf("handed on %v, and yet %v", given, err)
+			}
+			if tt.err != nil && (err == nil || !strings.Contains(err.Error(), "queue is full")) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	w := newWorld(t, "PARTSWEEP_COS_ACCESS_KEY_ID=AK", "PARTSWEEP_COS_SECRET_ACCESS_KEY=SK")
+	w.platform.Credentials = func(_ context.Context, scheme string) (store.Credentials, error) {
+		switch scheme {
+		case "s3":
+			return store.Credentials{AccessKeyID: "role", SecretAccessKey: "s"}, nil
+		case "oss":
+			return store.Credentials{}, nil
+		}
+		return store.Credentials{}, ErrNoCredentials
+	}
+	for scheme, want := range map[string]string{"s3": "role", "cos": "AK", "oss": "", "obs": ""} {
+		c, err := w.credentials(t.Context(), scheme)
+		if c.AccessKeyID != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %v, %v", scheme, c, err)
+		}
+		if err != nil && (mpu.KindOf(err) != mpu.Denied || !strings.Contains(err.Error(), "PARTSWEEP_"+strings.ToUpper(scheme)+"_ACCESS_KEY_ID")) {
+			t.Errorf("%s: %v does not say what to set", scheme, err)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package handler
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/janitor"
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+)
+
+// Prefix begins the name of every setting.
+const Prefix = "PARTSWEEP_"
+
+// Settings are what the environment says. An empty variable counts as not set, and what is not set is the safe value.
+type Settings struct {
+	Apply       bool          // abort; without it, every run is a plan
+	Buckets     []mpu.Request // what may be touched: buckets, each perhaps with a prefix
+	MinAge      time.Duration
+	MaxAborts   int
+	Concurrency int // requests in flight a bucket
+	DeleteMedia bool
+	LogLevel    slog.Level
+	Stores      map[string]StoreSettings
+}
+
+// StoreSettings are those of one service.
+type StoreSettings struct {
+	Region, Endpoint, Signature string
+	PathStyle                   bool
+	Credentials                 store.Credentials // empty: the platform's own
+	Price                       float64           // USD a GB and month; 0: the built-in figure
+}
+
+// A Setting is one variable of the environment, as it is documented.
+type Setting struct {
+	Name    string // without the prefix; STORE stands for S3, COS, OBS, OSS, VOD or MPS
+	Default string
+	Meaning string
+	stores  []string // for a STORE setting: the stores that have it
+	set     func(s *Settings, value string) error
+	setFor  func(s *StoreSettings, value string) error
+}
+
+var (
+	allStores = mpu.Stores()
+	pathStyle = []string{"s3", "obs", "oss"}
+)
+
+// Catalogue lists every setting. There are no others: an unknown PARTSWEEP_ variable stops the start.
+var Catalogue = []Setting{
+	{Name: "BUCKETS", Default: "none", Meaning: "what may be touched, in the notation, separated by blanks: `s3://videos cos://media-1250000000?region=ap-beijing s3://logs?prefix=tmp/`; `s3://*` is every bucket", set: setBuckets},
+	{Name: "MODE", Default: "plan", Meaning: "`plan` reports and aborts nothing; `apply` aborts", set: func(s *Settings, v string) error {
+		return choose(v, map[string]func(){"plan": func() { s.Apply = false }, "apply": func() { s.Apply = true }})
+	}},
+	{Name: "MIN_AGE", Default: "24h", Meaning: "how long nothing must have happened to an upload; no request can undercut it but one that names the upload ID (`90m`, `48h`, `7d`)", set: func(s *Settings, v string) error {
+		return parseInto(&s.MinAge, v, mpu.ParseAge, func(d time.Duration) bool { return d >= time.Minute }, "an age of at least 1m")
+	}},
+	{Name: "MAX_ABORTS", Default: "1000000", Meaning: "the most that one run aborts; the rest is deferred, not lost", set: func(s *Settings, v string) error {
+		return parseInto(&s.MaxAborts, v, strconv.Atoi, func(n int) bool { return n > 0 }, "a whole number above 0")
+	}},
+	{Name: "CONCURRENCY", Default: "64", Meaning: "requests in flight to one bucket", set: func(s *Settings, v string) error {
+		return parseInto(&s.Concurrency, v, strconv.Atoi, func(n int) bool { return n > 0 && n <= 1024 }, "a whole number from 1 to 1024")
+	}},
+	{Name: "MPS_DELETE_MEDIA", Default: "no", Meaning: "`allow` lets a request that names media IDs call MPS DeleteMedia, which removes records and frees no storage", set: func(s *Settings, v string) error {
+		return choose(v, map[string]func(){"no": func() {}, "allow": func() { s.DeleteMedia = true }})
+	}},
+	{Name: "LOG_LEVEL", Default: "info", Meaning: "`debug`, `info`, `warn` or `error`", set: func(s *Settings, v string) error {
+		return s.LogLevel.UnmarshalText([]byte(v))
+	}},
+	{Name: "STORE_REGION", Default: "none", Meaning: "region of buckets that do not name theirs", stores: []string{"s3", "cos", "obs", "oss"}, setFor: func(s *StoreSettings, v string) error { s.Region = v; return nil }},
+	{Name: "STORE_ENDPOINT", Default: "the vendor's", Meaning: "`https://host`, perhaps with `{bucket}` and `{region}`; for S3 anything that speaks it", stores: allStores, setFor: setEndpoint},
+	{Name: "STORE_PATH_STYLE", Default: "false", Meaning: "`true` puts the bucket into the path", stores: pathStyle, setFor: func(s *StoreSettings, v string) error {
+		return parseInto(&s.PathStyle, v, strconv.ParseBool, func(bool) bool { return true }, "true or false")
+	}},
+	{Name: "STORE_SIGNATURE", Default: "v4", Meaning: "`v4`, or `v2` for operators that know only that", stores: []string{"obs"}, setFor: func(s *StoreSettings, v string) error {
+		return choose(v, map[string]func(){"v2": func() { s.Signature = v }, "v4": func() { s.Signature = v }})
+	}},
+	{Name: "STORE_ACCESS_KEY_ID", Default: "the platform's", Meaning: "credentials for another vendor's cloud", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.AccessKeyID = v; return nil }},
+	{Name: "STORE_SECRET_ACCESS_KEY", Default: "the platform's", Meaning: "", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.SecretAccessKey = v; return nil }},
+	{Name: "STORE_SESSION_TOKEN", Default: "none", Meaning: "for temporary credentials", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.SessionToken = v; return nil }},
+	{Name: "STORE_PRICE", Default: "see the report", Meaning: "USD a GB and month, for the estimate in the report", stores: allStores, setFor: func(s *StoreSettings, v string) error {
+		return parseInto(&s.Price, v, func(v string) (float64, error) { return strconv.ParseFloat(v, 64) }, func(f float64) bool { return f > 0 && f < 1e6 }, "a number above 0")
+	}},
+}
+
+// ParseSettings reads the environment, as os.Environ returns it. An unknown, malformed or contradictory variable is an
+// error that names it. Values of secrets are never part of an error.
+func ParseSettings(environ []string) (Settings, error) {
+	s := Settings{MinAge: janitor.DefaultMinAge, MaxAborts: janitor.DefaultMaxAborts, Concurrency: janitor.DefaultWorkers,
+		Stores: map[string]StoreSettings{}}
+	for _, entry := range slices.Sorted(slices.Values(environ)) {
+		name, value, _ := strings.Cut(entry, "=")
+		short, ours := strings.CutPrefix(name, Prefix)
+		if !ours || strings.TrimSpace(value) == "" {
+			continue
+		}
+		if err := s.set(short, strings.TrimSpace(value)); err != nil {
+			return Settings{}, &mpu.Error{Kind: mpu.Invalid, Op: "setting", Target: name, Err: err}
+		}
+	}
+	return s, s.contradiction()
+}
+
+func (s *Settings) set(name, value string) error {
+	for _, c := range Catalogue {
+		if c.set != nil && c.Name == name {
+			return quoteValue(c, value, c.set(s, value))
+		}
+		for _, st := range c.stores {
+			if strings.ToUpper(st)+strings.TrimPrefix(c.Name, "STORE") == name {
+				of := s.Stores[st]
+				err := c.setFor(&of, value)
+				s.Stores[st] = of
+				return quoteValue(c, value, err)
+			}
+		}
+	}
+	return fmt.Errorf("no such setting; the nearest is %s%s", Prefix, nearest(name))
+}
+
+// quoteValue adds the value to an error, unless it may be a secret.
+func quoteValue(c Setting, value string, err error) error {
+	if err == nil || strings.Contains(c.Name, "KEY") || strings.Contains(c.Name, "TOKEN") {
+		return err
+	}
+	return fmt.Errorf("value %q: %w", value, err)
+}
+
+// contradiction finds settings that cannot be meant together.
+func (s *Settings) contradiction() error {
+	complain := func(name, format string, args ...any) error {
+		return &mpu.Error{Kind: mpu.Invalid, Op: "setting", Target: Prefix + name, Err: fmt.Errorf(format, args...)}
+	}
+	if len(s.Buckets) == 0 {
+		return complain("BUCKETS", "not set, so nothing may be touched; name the buckets, or type s3://*")
+	}
+	mps := slices.ContainsFunc(s.Buckets, func(r mpu.Request) bool { return r.Bucket.Store == "mps" })
+	if s.DeleteMedia && !mps {
+		return complain("MPS_DELETE_MEDIA", "allows DeleteMedia, but %sBUCKETS names no mps:// region", Prefix)
+	}
+	if mps && !s.DeleteMedia {
+		return complain("BUCKETS", "names an mps:// region, but %sMPS_DELETE_MEDIA does not allow anything there", Prefix)
+	}
+	for _, name := range mpu.Stores() {
+		st, upper := s.Stores[name], strings.ToUpper(name)
+		switch c := st.Credentials; {
+		case c.AccessKeyID != "" && c.SecretAccessKey == "":
+			return complain(upper+"_SECRET_ACCESS_KEY", "not set, but %s%s_ACCESS_KEY_ID is", Prefix, upper)
+		case c.AccessKeyID == "" && c.SecretAccessKey != "":
+			return complain(upper+"_ACCESS_KEY_ID", "not set, but %s%s_SECRET_ACCESS_KEY is", Prefix, upper)
+		case c.AccessKeyID == "" && c.SessionToken != "":
+			return complain(upper+"_SESSION_TOKEN", "set without %s%s_ACCESS_KEY_ID", Prefix, upper)
+		case st.PathStyle && strings.Contains(st.Endpoint, "{bucket}"):
+			return complain(upper+"_PATH_STYLE", "contradicts {bucket} in %s%s_ENDPOINT", Prefix, upper)
+		case st.PathStyle && st.Endpoint == "" && name != "s3":
+			return complain(upper+"_PATH_STYLE", "the vendor's own endpoints refuse path style; set %s%s_ENDPOINT", Prefix, upper)
+		}
+		for _, b := range s.Buckets {
+			if b.Bucket.Store == name && b.Bucket.Name != mpu.AnyBucket && (name == "cos" || name == "oss" || name == "obs") && cmp.Or(b.Bucket.Region, st.Region) == "" {
+				return complain("BUCKETS", "%s names no region, and %s%s_REGION is not set; %s cannot be asked for it", b, Prefix, upper, name)
+			}
+		}
+	}
+	return nil
+}
+
+func setBuckets(s *Settings, value string) error {
+	for _, field := range strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' || r == '\r' }) {
+		r, err := mpu.Parse(field)
+		if err != nil {
+			return err
+		}
+		if r != (mpu.Request{Bucket: r.Bucket, Prefix: r.Prefix}) {
+			return fmt.Errorf("%s: only a bucket, its region and a prefix can stand here", field)
+		}
+		if r.Bucket.Name == mpu.AnyBucket && r.Prefix != "" {
+			return fmt.Errorf("%s: a prefix needs a bucket of its own", field)
+		}
+		s.Buckets = append(s.Buckets, r)
+	}
+	return nil
+}
+
+func setEndpoint(s *StoreSettings, value string) error {
+	u, err := url.Parse(strings.NewReplacer("{bucket}", "bucket", "{region}", "region").Replace(value))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("write https://host or https://{bucket}.host")
+	}
+	s.Endpoint = strings.TrimRight(value, "/")
+	return nil
+}
+
+// choose runs the action of a word.
+func choose(value string, words map[string]func()) error {
+	act := words[value]
+	if act == nil {
+		names := make([]string, 0, len(words))
+		for w := range words {
+			names = append(names, w)
+		}
+		slices.Sort(names)
+		return fmt.Errorf("use %s", strings.Join(names, " or "))
+	}
+	act()
+	return nil
+}
+
+// parseInto sets a field if the value can be read and is in range.
+func parseInto[T any](field *T, value string, parse func(string) (T, error), ok func(T) bool, want string) error {
+	v, err := parse(value)
+	if err != nil || !ok(v) {
+		return fmt.Errorf("use %s", want)
+	}
+	*field = v
+	return nil
+}
+
+// nearest returns the name of the setting that shares most with a mistyped one.
+func nearest(name string) string {
+	best, score := "", -1
+	for _, c := range Catalogue {
+		names := []string{c.Name}
+		if c.setFor != nil {
+			names = names[:0]
+			for _, st := range c.stores {
+				names = append(names, strings.ToUpper(st)+strings.TrimPrefix(c.Name, "STORE"))
+			}
+		}
+		for _, n := range names {
+			if s := shared(n, name); s > score {
+				best, score = n, s
+			}
+		}
+	}
+	return best
+}
+
+// shared counts the two-letter pieces that both words have, less those that only the candidate has.
+func shared(candidate, name string) int {
+	n := 0
+	for i := range len(candidate) - 1 {
+		if strings.Contains(name, candidate[i:i+2]) {
+			n += 2
+		} else {
+			n--
+		}
+	}
+	return n
+}
