@@ -83,7 +83,7 @@ var Catalogue = []Setting{
 		return choose(v, map[string]func(){"v2": func() { s.Signature = v }, "v4": func() { s.Signature = v }})
 	}},
 	{Name: "STORE_ACCESS_KEY_ID", Default: "the platform's", Meaning: "credentials for another vendor's cloud", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.AccessKeyID = v; return nil }},
-	{Name: "STORE_SECRET_ACCESS_KEY", Default: "the platform's", Meaning: "", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.SecretAccessKey = v; return nil }},
+	{Name: "STORE_SECRET_ACCESS_KEY", Default: "the platform's", Meaning: "and their secret", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.SecretAccessKey = v; return nil }},
 	{Name: "STORE_SESSION_TOKEN", Default: "none", Meaning: "for temporary credentials", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.SessionToken = v; return nil }},
 	{Name: "STORE_PRICE", Default: "see the report", Meaning: "USD a GB and month, for the estimate in the report", stores: allStores, setFor: func(s *StoreSettings, v string) error {
 		return parseInto(&s.Price, v, func(v string) (float64, error) { return strconv.ParseFloat(v, 64) }, func(f float64) bool { return f > 0 && f < 1e6 }, "a number above 0")

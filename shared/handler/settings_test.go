@@ -2,6 +2,10 @@ package handler
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +143,34 @@ func TestAllowed(t *testing.T) {
 				t.Errorf("%v is not refused", err)
 			}
 		})
+	}
+}
+
+var update = flag.Bool("update", false, "write the table of settings into the README")
+
+// The README documents every setting there is, as the catalogue has it.
+func TestReadmeSettings(t *testing.T) {
+	const readme = "../../README.md"
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	table.WriteString("| variable | default | meaning |\n|---|---|---|\n")
+	for _, s := range Catalogue {
+		meaning := s.Meaning
+		if s.stores != nil && len(s.stores) < len(allStores) {
+			meaning += " (" + strings.ToUpper(strings.Join(s.stores, ", ")) + ")"
+		}
+		fmt.Fprintf(&table, "| `%s%s` | %s | %s |\n", Prefix, s.Name, s.Default, meaning)
+	}
+	old := regexp.MustCompile(`\| variable \|(.*\n)+?\n|SETTINGS\n`)
+	if want := table.String(); *update {
+		if err := os.WriteFile(readme, old.ReplaceAll(text, []byte(want+"\n")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if !strings.Contains(string(text), want) {
+		t.Errorf("the README's table of settings is not the catalogue (go test ./shared/handler -run Readme -update); want\n%s", want)
 	}
 }
 

@@ -93,7 +93,7 @@ type run struct {
 
 func (j *Janitor) start(ctx context.Context, tasks []Task) *run {
 	r := &run{Janitor: j, ctx: ctx, clock: j.now(), report: &Report{
-		Mode: j.mode(tasks), Requests: len(tasks), Services: map[string]*Totals{}, examples: map[string]int{},
+		Mode: j.mode(tasks), Requests: len(tasks), Services: map[string]*Totals{},
 	}}
 	r.report.Started = r.clock.UTC()
 	deadline, ok := ctx.Deadline()

@@ -22,15 +22,22 @@ type Report struct {
 	Ignored  []string           `json:"ignored,omitempty"`  // events that were good and not about us
 	Failures []string           `json:"failures,omitempty"` // what went wrong, the first ones
 	Notes    []string           `json:"notes,omitempty"`    // listings known to be incomplete, and the like
-	Kept     []string           `json:"kept,omitempty"`     // uploads that were kept and why, the first ones
-	Planned  []string           `json:"planned,omitempty"`  // uploads that would be aborted, the first ones
+	Kept     []Example          `json:"kept,omitempty"`     // uploads that were kept, the first ones of each reason
+	Planned  []Example          `json:"planned,omitempty"`  // uploads that would be aborted, the first ones
 	Rest     []string           `json:"rest,omitempty"`     // requests that are left to do
 	HandedOn int                `json:"handedOn,omitempty"` // how many of the rest another run has already been given
 
 	mu       sync.Mutex
-	examples map[string]int // kept examples by store and reason
 	failed   int            // requests that failed as a whole
 	rest     []mpu.Request
+}
+
+// An Example is one upload out of many.
+type Example struct {
+	Upload string     `json:"upload"` // in the notation
+	Reason mpu.Reason `json:"reason"`
+	Detail string     `json:"detail"`
+	Bytes  int64      `json:"bytes"`
 }
 
 // Totals count what became of uploads. Found is the sum of the others.
@@ -52,7 +59,7 @@ const (
 	mostFailures = 50
 	mostNotes    = 50
 	mostKept     = 5 // of one store and one reason
-	mostPlanned  = 100
+	mostPlanned  = 20 // of one store
 	mostRest     = 1000
 )
 
@@ -60,22 +67,21 @@ const (
 func (r *Report) record(o mpu.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, t := range []*Totals{&r.Totals, r.service(o.Upload.Bucket.Store)} {
-		t.add(o)
-	}
-	switch o.Result {
-	case mpu.ResultFailed:
+	service := r.service(o.Upload.Bucket.Store)
+	service.add(o)
+	r.Totals.add(o)
+	switch {
+	case o.Result == mpu.ResultFailed:
 		r.addFailure(o.Err.Error())
-	case mpu.ResultPlanned:
-		if len(r.Planned) < mostPlanned {
-			r.Planned = append(r.Planned, fmt.Sprintf("%s: %s", o.Upload, o.Detail))
-		}
-	case mpu.ResultKept:
-		key := o.Upload.Bucket.Store + string(o.Reason)
-		if r.examples[key]++; r.examples[key] <= mostKept {
-			r.Kept = append(r.Kept, fmt.Sprintf("%s: %s: %s", o.Upload, o.Reason, o.Detail))
-		}
+	case o.Result == mpu.ResultPlanned && service.Planned <= mostPlanned:
+		r.Planned = append(r.Planned, exampleOf(o))
+	case o.Result == mpu.ResultKept && service.KeptBy[o.Reason] <= mostKept:
+		r.Kept = append(r.Kept, exampleOf(o))
 	}
+}
+
+func exampleOf(o mpu.Outcome) Example {
+	return Example{Upload: o.Upload.String(), Reason: o.Reason, Detail: o.Detail, Bytes: o.Bytes}
 }
 
 func (t *Totals) add(o mpu.Outcome) {
@@ -102,6 +108,26 @@ func (t *Totals) add(o mpu.Outcome) {
 		t.Deferred++
 	default:
 		t.Failed++
+	}
+}
+
+// Add adds the counts of another run.
+func (t *Totals) Add(o Totals) {
+	t.Found += o.Found
+	t.Aborted += o.Aborted
+	t.Verified += o.Verified
+	t.Planned += o.Planned
+	t.Gone += o.Gone
+	t.Kept += o.Kept
+	t.Failed += o.Failed
+	t.Deferred += o.Deferred
+	t.BytesFreed += o.BytesFreed
+	t.BytesPlanned += o.BytesPlanned
+	for reason, n := range o.KeptBy {
+		if t.KeptBy == nil {
+			t.KeptBy = map[mpu.Reason]int{}
+		}
+		t.KeptBy[reason] += n
 	}
 }
 

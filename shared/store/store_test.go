@@ -47,13 +47,13 @@ func (d *batching) AbortUploads(_ context.Context, us []mpu.Upload) error {
 	return d.batch(us)
 }
 
-// read lists to the end and returns the keys, the error that ended it and what was said to be incomplete.
-func read(t *testing.T, d store.Driver, prefix string) (keys []string, err error, incomplete string) {
+// read lists to the end and returns the keys, what was said to be incomplete, and the error that ended it.
+func read(t *testing.T, d store.Driver, prefix string) (keys []string, incomplete string, err error) {
 	t.Helper()
 	pages := 0
 	for page, e := range store.New(d).Pages(t.Context(), bucket, prefix, mpu.Marker{}) {
 		if e != nil {
-			return keys, e, incomplete
+			return keys, incomplete, e
 		}
 		if pages++; pages > 200 {
 			t.Fatal("the listing never ends")
@@ -63,7 +63,7 @@ func read(t *testing.T, d store.Driver, prefix string) (keys []string, err error
 			keys = append(keys, u.Key+"/"+u.UploadID)
 		}
 	}
-	return keys, nil, incomplete
+	return keys, incomplete, nil
 }
 
 func TestPagesCarryBothMarkers(t *testing.T) {
@@ -77,7 +77,7 @@ func TestPagesCarryBothMarkers(t *testing.T) {
 		}
 		return store.Page{}, fmt.Errorf("asked from %+v", after)
 	}}
-	keys, err, _ := read(t, d, "")
+	keys, _, err := read(t, d, "")
 	if err != nil || fmt.Sprint(keys) != "[a/1 b/1 b/2]" {
 		t.Errorf("%v, %v", keys, err)
 	}
@@ -115,7 +115,7 @@ func TestListingsThatLoopOrLie(t *testing.T) {
 		}, "AccessDenied"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err, _ := read(t, &script{list: tt.list}, "")
+			_, _, err := read(t, &script{list: tt.list}, "")
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q: a listing that is cut short must not pass for complete", err, tt.want)
 			}
@@ -128,7 +128,7 @@ func TestListingsThatLoopOrLie(t *testing.T) {
 
 func TestLongListingIsNoLoop(t *testing.T) {
 	at := 0
-	keys, err, _ := read(t, &script{list: func(string, mpu.Marker) (store.Page, error) {
+	keys, _, err := read(t, &script{list: func(string, mpu.Marker) (store.Page, error) {
 		at++
 		return store.Page{Uploads: []mpu.Upload{upload(fmt.Sprint("k", at), "1")}, More: at < 150, Next: mpu.Marker{Key: fmt.Sprint(at)}}, nil
 	}}, "")
@@ -145,7 +145,7 @@ func TestOneUploadIsShownOnce(t *testing.T) {
 		}
 		return store.Page{Uploads: []mpu.Upload{upload("b", "1"), upload("c", "1")}}, nil
 	}}
-	keys, err, _ := read(t, d, "")
+	keys, _, err := read(t, d, "")
 	if err != nil || fmt.Sprint(keys) != "[a/1 b/1 c/1]" {
 		t.Errorf("%v, %v", keys, err)
 	}
@@ -165,7 +165,7 @@ func TestWhatWasNotAskedForIsLeftOut(t *testing.T) {
 			d := &script{list: func(string, mpu.Marker) (store.Page, error) {
 				return store.Page{Uploads: []mpu.Upload{tt.u, upload("raw/ok", "1")}}, nil
 			}}
-			keys, err, incomplete := read(t, d, "raw/")
+			keys, incomplete, err := read(t, d, "raw/")
 			if err != nil || fmt.Sprint(keys) != "[raw/ok/1]" || incomplete == "" {
 				t.Errorf("%v, %v, incomplete %q", keys, err, incomplete)
 			}
@@ -184,12 +184,12 @@ func TestServerThatRefusesItsOwnMarkers(t *testing.T) {
 		}
 		return store.Page{Uploads: []mpu.Upload{upload("b", "1")}}, nil
 	}}
-	keys, err, incomplete := read(t, d, "")
+	keys, incomplete, err := read(t, d, "")
 	if err != nil || fmt.Sprint(keys) != "[a/1 b/1]" || !strings.Contains(incomplete, "refused its own") {
 		t.Errorf("%v, %v, incomplete %q", keys, err, incomplete)
 	}
 	always := &script{list: func(string, mpu.Marker) (store.Page, error) { return store.Page{}, refusal }}
-	if _, err, _ := read(t, always, ""); !errors.Is(err, mpu.Invalid) {
+	if _, _, err := read(t, always, ""); !errors.Is(err, mpu.Invalid) {
 		t.Errorf("error %v, want the refusal", err)
 	}
 }

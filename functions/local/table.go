@@ -1,0 +1,152 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/janitor"
+	"github.com/partsweep/partsweep/shared/mpu"
+)
+
+// A summary adds reports up for one table.
+type summary struct {
+	totals        map[string]*janitor.Totals
+	monthly       float64
+	kept, planned []janitor.Example
+	lines         []string // notes, ignored events and failures
+}
+
+func (s *summary) add(r *handler.Report) {
+	o := summary{totals: r.Services, monthly: r.MonthlyUSD, kept: r.Kept, planned: r.Planned}
+	for _, list := range []struct {
+		title string
+		lines []string
+	}{{"ignored", r.Ignored}, {"note", r.Notes}, {"failed", r.Failures}, {"left to do", r.Rest}} {
+		for _, line := range list.lines {
+			o.lines = append(o.lines, list.title+": "+strings.ReplaceAll(line, "\n", " "))
+		}
+	}
+	s.merge(o)
+}
+
+func (s *summary) merge(o summary) {
+	if s.totals == nil {
+		s.totals = map[string]*janitor.Totals{}
+	}
+	for name, t := range o.totals {
+		if s.totals[name] == nil {
+			s.totals[name] = &janitor.Totals{}
+		}
+		s.totals[name].Add(*t)
+	}
+	s.monthly += o.monthly
+	s.kept = append(s.kept, o.kept...)
+	s.planned = append(s.planned, o.planned...)
+	s.lines = append(s.lines, o.lines...)
+}
+
+func (s *summary) total() janitor.Totals {
+	var sum janitor.Totals
+	for _, t := range s.totals {
+		sum.Add(*t)
+	}
+	return sum
+}
+
+// print writes the table: per service what was found and what became of it, and why uploads were kept.
+func (s *summary) print(out io.Writer, settings handler.Settings) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	total := s.total()
+	planned := total.Planned > 0
+	columns := "service\tfound\taborted\tgone\tfailed\tdeferred\tfreed\ta month\tkept\t  why"
+	if planned {
+		columns = strings.NewReplacer("aborted", "would abort", "freed", "could free").Replace(columns)
+	}
+	fmt.Fprintln(w, columns)
+	row := func(name string, t janitor.Totals, monthly float64) {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%d\t  %s\n", name, t.Found, t.Aborted+t.Planned, t.Gone, t.Failed,
+			t.Deferred, size(t.BytesFreed+t.BytesPlanned), money(monthly), t.Kept, why(t))
+	}
+	monthly := 0.0
+	for _, name := range mpu.Stores() {
+		if t := s.totals[name]; t != nil {
+			cost := settings.Price(name).MonthlyCost(t.BytesFreed + t.BytesPlanned)
+			monthly += cost
+			row(name, *t, cost)
+		}
+	}
+	row("all", total, monthly)
+	w.Flush()
+	for _, line := range s.lines {
+		fmt.Fprintf(out, "\n  %s\n", line)
+	}
+}
+
+// why counts what was kept by its reason.
+func why(t janitor.Totals) string {
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(t.KeptBy)) {
+		reasons = append(reasons, fmt.Sprintf("%d %s", t.KeptBy[reason], reason))
+	}
+	return strings.Join(reasons, ", ")
+}
+
+// printExamples writes one upload for each reason to keep, and the first ones that would be aborted.
+func (s *summary) printExamples(out io.Writer) {
+	byName := func(a, b janitor.Example) int {
+		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(short(a.Upload), short(b.Upload)), cmp.Compare(a.Detail, b.Detail))
+	}
+	var last mpu.Reason
+	for _, e := range slices.SortedFunc(slices.Values(s.kept), byName) {
+		if e.Reason != last {
+			fmt.Fprintf(out, "  kept, %s: %s, %s\n", e.Reason, short(e.Upload), e.Detail)
+		}
+		last = e.Reason
+	}
+	for i, e := range slices.SortedFunc(slices.Values(s.planned), byName) {
+		if i == 10 {
+			fmt.Fprintf(out, "  and %d more\n", s.total().Planned-i)
+			break
+		}
+		fmt.Fprintf(out, "  would be aborted: %s, %s, %s\n", e.Upload, size(e.Bytes), e.Detail)
+	}
+}
+
+// short leaves out what is long; the log has it.
+func short(upload string) string {
+	r, err := mpu.Parse(upload)
+	if err != nil || mpu.ByMediaID(r.Bucket.Store) {
+		return upload
+	}
+	r.UploadID, r.Bucket.Region = "", ""
+	return r.String()
+}
+
+// money writes an amount in USD, small ones with two digits that say something.
+func money(usd float64) string {
+	if usd == 0 || usd >= 0.01 {
+		return fmt.Sprintf("$%.2f", usd)
+	}
+	digits := int(math.Ceil(-math.Log10(usd))) + 1
+	return fmt.Sprintf("$%.*f", digits, usd)
+}
+
+// size writes bytes as people read them.
+func size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, exponent := float64(n)/unit, 0
+	for value >= unit && exponent < 4 {
+		value, exponent = value/unit, exponent+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[exponent])
+}

@@ -1,0 +1,58 @@
+// Command scf is partsweep on Tencent Cloud SCF, runtime Go1. Its credentials are the role's, which SCF puts into the
+// environment with every call.
+//
+//	GOOS=linux GOARCH=amd64 CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o main ./functions/scf
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tencentyun/scf-go-lib/cloudfunction"
+	"github.com/tencentyun/scf-go-lib/functioncontext"
+
+	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/store"
+	"github.com/partsweep/partsweep/shared/store/all"
+)
+
+func main() {
+	h, err := handler.New(handler.Platform{Name: "scf", Environ: os.Environ(), Open: all.Open, Credentials: credentials})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "partsweep:", err)
+		os.Exit(1)
+	}
+	cloudfunction.Start(func(ctx context.Context, event json.RawMessage) (*handler.Report, error) {
+		ctx, cancel := withDeadline(ctx)
+		defer cancel()
+		return h.Handle(ctx, event)
+	})
+}
+
+// withDeadline mends a context that has expired before the call began: scf-go-lib makes it from the request's Deadline,
+// which is 1970 where the host leaves it empty. The time limit of the call then says how long there is.
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
+	limit := 3 * time.Second // the platform's default
+	if call, ok := functioncontext.FromContext(ctx); ok && call.TimeLimitInMs > 0 {
+		limit = time.Duration(call.TimeLimitInMs) * time.Millisecond
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}
+
+// credentials are the role's. They are read for every request, because SCF renews them in the environment.
+func credentials(_ context.Context, scheme string) (store.Credentials, error) {
+	if scheme != "cos" {
+		return store.Credentials{}, handler.ErrNoCredentials
+	}
+	return store.Credentials{
+		AccessKeyID:     os.Getenv("TENCENTCLOUD_SECRETID"),
+		SecretAccessKey: os.Getenv("TENCENTCLOUD_SECRETKEY"),
+		SessionToken:    os.Getenv("TENCENTCLOUD_SESSIONTOKEN"),
+	}, nil
+}
