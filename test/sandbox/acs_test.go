@@ -724,8 +724,10 @@ func TestACSLimiter(t *testing.T) {
 	var l acsLimiter
 	start := time.Unix(1000, 0)
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
-	if l.admit("a", 1, at(0)) != 0 || l.admit("a", 1, at(0)) != 0 {
-		t.Fatal("limits are on from the start")
+	for range 2 {
+		if l.admit("a", 1, at(0)) != 0 {
+			t.Fatal("limits are on from the start")
+		}
 	}
 	l.enforce(true)
 	for _, step := range []struct {

@@ -6,6 +6,7 @@ package sandboxtest
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -278,5 +279,38 @@ func Signature(t *testing.T, service sandbox.Service, open Open) {
 				}
 			}
 		})
+	}
+}
+
+// InHost returns what a driver is opened with to reach the cloud under the vendor's own host names, with the bucket in
+// front: an endpoint such as http://{bucket}.obs.{region}.myhuaweicloud.com, where every name is the sandbox's.
+func (c *Cloud) InHost(endpoint string) store.Config {
+	cfg := c.Config()
+	cfg.Endpoint, cfg.PathStyle = endpoint, false
+	to := strings.TrimPrefix(c.URL(c.Service), "http://")
+	cfg.Client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, to)
+	}}}
+	return cfg
+}
+
+// Journey lists, measures and aborts a few uploads with hard keys.
+func (c *Cloud) Journey(t *testing.T, d store.Driver) {
+	t.Helper()
+	for _, key := range []string{"a b+c%2F.bin", "/a//b/../c", "长"} {
+		u := c.Upload(key, 5)
+		page, err := d.ListUploads(t.Context(), c.Bucket, key, mpu.Marker{})
+		if err != nil || len(page.Uploads) != 1 || page.Uploads[0].Key != key || page.Uploads[0].UploadID != u.UploadID {
+			t.Errorf("%+v, %v; want %s", page, err, u)
+		}
+		if p, err := d.ListParts(t.Context(), u, 0); err != nil || p.Bytes != 5 {
+			t.Errorf("%+v, %v; want 5 bytes", p, err)
+		}
+		if err := d.AbortUpload(t.Context(), u); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.ListParts(t.Context(), u, 0); !errors.Is(err, mpu.Gone) {
+			t.Errorf("%v, want gone", err)
+		}
 	}
 }

@@ -1,0 +1,219 @@
+// Package wire is what every driver needs to speak HTTP: one tuned client, one way to send a request and to judge what
+// came back, one reader of errors, and, for the four services that speak S3's language, one implementation of the three
+// requests with the differences as data.
+//
+// It retries nothing, follows nothing and remembers nothing.
+package wire
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+)
+
+// Bounds of an answer's body. A page of 1,000 uploads with the longest keys there are, percent-encoded, takes 4 MiB.
+const (
+	maxAnswer = 16 << 20
+	maxError  = 1 << 20
+	maxDrain  = 64 << 10 // what is read off a body to keep its connection; more costs more than a new connection
+)
+
+const (
+	requestTimeout = 30 * time.Second
+	userAgent      = "partsweep"
+)
+
+// NewClient returns a client as partsweep wants it: HTTP/1.1, enough kept connections for hundreds of requests in flight to
+// one host, every wait bounded, certificates verified, no cookies, no redirects, proxies from the environment.
+func NewClient() *http.Client {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // the stores speak nothing else, and one slow answer must not hold up the others
+	return &http.Client{
+		Timeout: requestTimeout,
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   5 * time.Second,
+			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+			ResponseHeaderTimeout: 20 * time.Second,
+			IdleConnTimeout:       60 * time.Second,
+			MaxIdleConns:          1024,
+			MaxIdleConnsPerHost:   512,
+			DisableCompression:    true, // a bound on bytes read is then a bound on bytes held
+			Protocols:             &protocols,
+		},
+		CheckRedirect: noRedirect,
+	}
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+var shared = sync.OnceValue(NewClient)
+
+// Client returns the client to send with: the process's one if c is nil, and otherwise one that is like c, but follows no
+// redirect and keeps no cookies. A signed request is for one host only.
+func Client(c *http.Client) *http.Client {
+	if c == nil {
+		return shared()
+	}
+	own := *c
+	own.CheckRedirect, own.Jar = noRedirect, nil
+	return &own
+}
+
+// An Answer is a service's whole answer, whatever its status.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends one request and reads its whole answer, up to 16 MiB, or 1 MiB of an error's. An error is an *mpu.Error
+// without Op and Target; see [About]. It wraps ctx.Err() if the caller's context is done, and then nothing or nothing
+// more was sent. A status that says no is an answer, not an error.
+func Do(ctx context.Context, c *http.Client, req *http.Request) (*Answer, error) {
+	resp, err := Send(ctx, c, req)
+	if err != nil {
+		return nil, err
+	}
+	defer Release(resp)
+	body, err := readAll(resp)
+	if err != nil {
+		return nil, failed(ctx, resp.StatusCode, err)
+	}
+	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+func readAll(resp *http.Response) ([]byte, error) {
+	if resp.Body == http.NoBody {
+		return nil, nil
+	}
+	ok := resp.StatusCode/100 == 2
+	limit := int64(maxError)
+	if ok {
+		limit = maxAnswer
+	}
+	var b bytes.Buffer
+	n, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case n > limit && ok:
+		return nil, errTooLong
+	case n > limit:
+		b.Truncate(int(limit))
+	}
+	return b.Bytes(), nil
+}
+
+// Send sends one request and returns the answer with its body unread, for [Release] to end. Errors are as with [Do].
+func Send(ctx context.Context, c *http.Client, req *http.Request) (*http.Response, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, failed(ctx, 0, err)
+	}
+	req = req.WithContext(ctx)
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", userAgent)
+	}
+	if req.Body == nil && (req.Method == http.MethodGet || req.Method == http.MethodHead) {
+		req.Body = once{}
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, failed(ctx, 0, err)
+	}
+	return resp, nil
+}
+
+// once is an empty body that cannot be rewound. With no body at all, net/http sends a GET again by itself when a kept
+// connection is cut; one call must be one request, and retrying is for a layer that counts.
+type once struct{}
+
+func (once) Read([]byte) (int, error) { return 0, io.EOF }
+func (once) Close() error             { return nil }
+
+// Release reads what little may be left of an answer, so that its connection is kept, and closes it.
+func Release(resp *http.Response) {
+	io.CopyN(io.Discard, resp.Body, maxDrain) // a failure only costs the connection
+	resp.Body.Close()
+}
+
+// About fills in what an *mpu.Error is about, where that is still blank, and returns err.
+func About(err error, op store.Op, target fmt.Stringer) error {
+	var e *mpu.Error
+	if errors.As(err, &e) {
+		if e.Op == "" {
+			e.Op = string(op)
+		}
+		if e.Target == "" {
+			e.Target = target.String()
+		}
+	}
+	return err
+}
+
+var errTooLong = fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
+
+// failed judges why no whole answer came. Status is what had come by then, 0 for nothing.
+func failed(ctx context.Context, status int, err error) *mpu.Error {
+	e := &mpu.Error{Kind: mpu.Transient, Status: status}
+	if done := contextError(ctx); done != nil {
+		e.Err = done
+		return e
+	}
+	// url.Error repeats the whole URL, and some signatures travel in the query.
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err
+	}
+	var (
+		certificate *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+		name        *net.DNSError
+	)
+	switch {
+	case errors.Is(err, errTooLong):
+		e.Kind = 0
+	case errors.As(err, &certificate), errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		e.Kind, e.Hint = 0, "check the endpoint and what stands between: certificates are always verified"
+	case errors.As(err, &name) && name.IsNotFound:
+		e.Kind, e.Hint = 0, "check the endpoint, the region and the bucket's name"
+	}
+	e.Err = &transportError{err}
+	return e
+}
+
+// contextError is ctx.Err(), and also sees a deadline that a dialer has noticed a moment before the context has.
+func contextError(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// transportError is a transport's failure that is not the caller's doing. The timeouts of net/http and net claim to be
+// context.DeadlineExceeded; were that visible, a slow server would look like the end of the caller's own time.
+type transportError struct{ err error }
+
+func (e *transportError) Error() string { return e.err.Error() }
+
+// Is hides the context's errors and shows all others.
+func (e *transportError) Is(target error) bool {
+	return target != context.DeadlineExceeded && target != context.Canceled && errors.Is(e.err, target)
+}
+
+// As shows the failure's own type.
+func (e *transportError) As(target any) bool { return errors.As(e.err, target) }
