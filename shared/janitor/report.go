@@ -27,9 +27,9 @@ type Report struct {
 	Rest     []string           `json:"rest,omitempty"`     // requests that are left to do
 	HandedOn int                `json:"handedOn,omitempty"` // how many of the rest another run has already been given
 
-	mu       sync.Mutex
-	failed   int            // requests that failed as a whole
-	rest     []mpu.Request
+	mu     sync.Mutex
+	failed int // requests that failed as a whole
+	rest   []mpu.Request
 }
 
 // An Example is one upload out of many.
@@ -58,7 +58,7 @@ type Totals struct {
 const (
 	mostFailures = 50
 	mostNotes    = 50
-	mostKept     = 5 // of one store and one reason
+	mostKept     = 5  // of one store and one reason
 	mostPlanned  = 20 // of one store
 	mostRest     = 1000
 )
