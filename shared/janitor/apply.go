@@ -18,7 +18,7 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 		j.record(o)
 		j.countDenied(o)
 		if !finished && j.named {
-			j.report.leave(j.request)
+			j.report.leave(j.task, j.request)
 		}
 	}()
 	if j.giveUp.Err() != nil {

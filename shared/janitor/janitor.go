@@ -68,11 +68,11 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 	defer r.cancel()
 	var wg sync.WaitGroup
 	places := make(chan struct{}, sideBySide)
-	for _, t := range tasks {
+	for i, t := range tasks {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			r.do(t)
+			r.do(i, t)
 		})
 	}
 	wg.Wait()
@@ -93,7 +93,7 @@ type run struct {
 
 func (j *Janitor) start(ctx context.Context, tasks []Task) *run {
 	r := &run{Janitor: j, ctx: ctx, clock: j.now(), report: &Report{
-		Mode: j.mode(tasks), Requests: len(tasks), Services: map[string]*Totals{},
+		Mode: j.mode(tasks), Requests: len(tasks), Services: map[string]*Totals{}, tasks: make([]taskResult, len(tasks)),
 	}}
 	r.report.Started = r.clock.UTC()
 	deadline, ok := ctx.Deadline()
@@ -149,6 +149,7 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 // A job is one request of a run.
 type job struct {
 	*run
+	task    int // its place among the run's tasks
 	request mpu.Request
 	store   *store.Store
 	apply   bool
@@ -165,19 +166,19 @@ var (
 )
 
 // do works one task off. Whatever goes wrong stays in this request.
-func (r *run) do(t Task) {
-	if err := t.Request.Validate(); err != nil {
-		r.failRequest(t.Request, err)
-		return
+func (r *run) do(task int, t Task) {
+	err := t.Request.Validate()
+	var st *store.Store
+	if err == nil {
+		st, err = r.Open(t.Request.Bucket)
 	}
-	st, err := r.Open(t.Request.Bucket)
 	if err != nil {
-		r.failRequest(t.Request, err)
+		r.failRequest(task, t.Request, err)
 		return
 	}
 	minAge := max(orDefault(r.MinAge, DefaultMinAge), time.Second)
 	j := &job{
-		run: r, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
+		run: r, task: task, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
 		before: cutoff(t.Request, minAge, r.clock), named: t.Request.UploadID != "",
 	}
 	j.giveUp, j.stop = context.WithCancelCause(r.soft)
@@ -198,14 +199,14 @@ func (j *job) upload() mpu.Upload {
 	return mpu.Upload{Bucket: j.request.Bucket, Key: j.request.Key, UploadID: j.request.UploadID}
 }
 
-func (r *run) failRequest(req mpu.Request, err error) {
+func (r *run) failRequest(task int, req mpu.Request, err error) {
 	r.log().Error("request failed", "request", req.String(), "error", err)
-	r.report.Fail(fmt.Errorf("%s: %w", req, err))
+	r.report.failTask(task, fmt.Errorf("%s: %w", req, err))
 }
 
 // record counts an outcome and logs it.
 func (j *job) record(o mpu.Outcome) {
-	j.report.record(o)
+	j.report.record(j.task, o)
 	level := slog.LevelInfo
 	switch o.Result {
 	case mpu.ResultFailed:

@@ -234,6 +234,9 @@ func TestOneBucketsFailureStaysItsOwn(t *testing.T) {
 	if err := r.Err(); err == nil || !strings.Contains(err.Error(), "typo") {
 		t.Errorf("error %v, want the bucket's name", err)
 	}
+	if r.TaskErr(0) == nil || r.TaskErr(1) != nil {
+		t.Errorf("errors of the tasks: %v, %v", r.TaskErr(0), r.TaskErr(1))
+	}
 }
 
 func TestCapDefersTheRest(t *testing.T) {
@@ -325,7 +328,13 @@ func TestStopsAheadOfTheDeadline(t *testing.T) {
 	if len(r.Unfinished()) != 2 || r.Err() == nil || len(m.Left()) != 1 {
 		t.Errorf("rest %v, error %v, left %d", r.Rest, r.Err(), len(m.Left()))
 	}
+	if r.TaskErr(0) == nil || r.TaskErr(1) == nil {
+		t.Error("a task with a rest passes for done")
+	}
 	r.MarkHandedOn(2)
+	if r.TaskErr(0) != nil || r.TaskErr(1) != nil {
+		t.Errorf("handed on, and yet: %v, %v", r.TaskErr(0), r.TaskErr(1))
+	}
 	if r.Err() != nil {
 		t.Errorf("all of the rest was handed on, and yet: %v", r.Err())
 	}

@@ -11,7 +11,7 @@ import (
 func (j *job) deleteMedia() {
 	ids := mediaIDs(j.request.Key)
 	if len(ids) == 0 {
-		j.failRequest(j.request, &mpu.Error{Kind: mpu.Refused, Op: "delete media", Target: j.request.String(),
+		j.failRequest(j.task, j.request, &mpu.Error{Kind: mpu.Refused, Op: "delete media", Target: j.request.String(),
 			Hint: "name the media IDs; MPS is never swept, because DeleteMedia frees no storage"})
 		return
 	}
@@ -54,7 +54,7 @@ func (j *job) deleteBatch(us []mpu.Upload) {
 		rest := j.request
 		rest.Key = strings.Join(left, ",")
 		rest.UploadID = rest.Key
-		j.report.leave(rest)
+		j.report.leave(j.task, rest)
 	}
 }
 

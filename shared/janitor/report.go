@@ -30,6 +30,13 @@ type Report struct {
 	mu     sync.Mutex
 	failed int // requests that failed as a whole
 	rest   []mpu.Request
+	tasks  []taskResult // of each task, in the order in which they were given
+}
+
+// A taskResult is how one task ended.
+type taskResult struct {
+	err  error // the first thing that went wrong
+	left bool  // something of it is among the rest
 }
 
 // An Example is one upload out of many.
@@ -63,8 +70,8 @@ const (
 	mostRest     = 1000
 )
 
-// record counts one outcome.
-func (r *Report) record(o mpu.Outcome) {
+// record counts one outcome of a task.
+func (r *Report) record(task int, o mpu.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	service := r.service(o.Upload.Bucket.Store)
@@ -73,6 +80,7 @@ func (r *Report) record(o mpu.Outcome) {
 	switch {
 	case o.Result == mpu.ResultFailed:
 		r.addFailure(o.Err.Error())
+		r.taskFailed(task, o.Err)
 	case o.Result == mpu.ResultPlanned && service.Planned <= mostPlanned:
 		r.Planned = append(r.Planned, exampleOf(o))
 	case o.Result == mpu.ResultKept && service.KeptBy[o.Reason] <= mostKept:
@@ -146,6 +154,20 @@ func (r *Report) Fail(err error) {
 	r.addFailure(err.Error())
 }
 
+// failTask records that a task failed as a whole.
+func (r *Report) failTask(task int, err error) {
+	r.Fail(err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taskFailed(task, err)
+}
+
+func (r *Report) taskFailed(task int, err error) {
+	if t := &r.tasks[task]; t.err == nil {
+		t.err = err
+	}
+}
+
 // Ignore records an event that was good and not about us.
 func (r *Report) Ignore(err error) {
 	r.mu.Lock()
@@ -172,10 +194,11 @@ func (r *Report) note(s string) {
 	}
 }
 
-// leave records a request that is left to do.
-func (r *Report) leave(rest mpu.Request) {
+// leave records a request that is left to do of a task.
+func (r *Report) leave(task int, rest mpu.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.tasks[task].left = true
 	r.rest = append(r.rest, rest)
 	if len(r.Rest) < mostRest {
 		r.Rest = append(r.Rest, rest.String())
@@ -188,6 +211,17 @@ func (r *Report) Unfinished() []mpu.Request { return r.rest }
 // MarkHandedOn notes that another run has been given n of the unfinished requests, so that they are no longer this run's
 // to finish.
 func (r *Report) MarkHandedOn(n int) { r.HandedOn = n }
+
+// TaskErr is nil if and only if nothing of the i-th task is left to do.
+func (r *Report) TaskErr(i int) error {
+	switch t := r.tasks[i]; {
+	case t.err != nil:
+		return t.err
+	case t.left && r.HandedOn < len(r.rest):
+		return UnfinishedError("something is left to do")
+	}
+	return nil
+}
 
 // Err is nil if and only if nothing is left to do: every stale upload is gone, or this was a plan, or the rest has been
 // handed on. Its text is one line that fits an alarm.

@@ -84,10 +84,10 @@ func (j *job) finish(place *progress, err error) {
 	cause := context.Cause(j.giveUp)
 	switch {
 	case errors.Is(cause, errTooManyDenied):
-		j.failRequest(j.request, cause)
+		j.failRequest(j.task, j.request, cause)
 		return
 	case err != nil && cause == nil:
-		j.failRequest(j.request, err)
+		j.failRequest(j.task, j.request, err)
 		return
 	}
 	after, left := place.rest()
@@ -99,7 +99,7 @@ func (j *job) finish(place *progress, err error) {
 	}
 	rest := j.request
 	rest.After, rest.Before, rest.OlderThan = after, j.before, 0
-	j.report.leave(rest)
+	j.report.leave(j.task, rest)
 	j.log().Warn("left to do", "request", rest.String(), "cause", fmt.Sprint(cause))
 }
 

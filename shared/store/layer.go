@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -27,17 +28,17 @@ type Send func(ctx context.Context, c Call) error
 // A Layer is one concern around every single request: retrying, pacing, bounding, logging.
 type Layer func(next Send) Send
 
-// Retry sends a request again while its error is mpu.Transient, at most attempts times in all. It waits between them: as
-// long as the provider asks, up to a minute, or else from first on, doubling up to most, each wait varied by half so that
-// many workers do not come back together. It is the only retry: nothing below it sends twice.
+// Retry sends a request again while its error is mpu.Transient, at most attempts times in all. It waits between them: at
+// least as long as the provider asks, up to a minute, or else from first on, doubling up to most. Each wait is varied so
+// that many workers do not come back together. It is the only retry: nothing below it sends twice.
 func Retry(attempts int, first, most time.Duration) Layer {
 	policy := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool { return errors.Is(err, mpu.Transient) }).
 		AbortOnErrors(ErrNoTime).
 		WithMaxAttempts(attempts).
-		WithBackoff(first, most).
-		WithJitterFactor(0.5).
-		WithDelayFunc(askedWait).
+		WithDelayFunc(func(exec failsafe.ExecutionAttempt[any]) time.Duration {
+			return pause(exec.LastError(), exec.Attempts(), first, most)
+		}).
 		ReturnLastFailure().
 		Build()
 	return func(next Send) Send {
@@ -57,13 +58,19 @@ func Retry(attempts int, first, most time.Duration) Layer {
 	}
 }
 
-// askedWait returns how long the provider asked to wait, and -1 to leave it to the back-off.
-func askedWait(exec failsafe.ExecutionAttempt[any]) time.Duration {
+// pause is the wait after so many attempts: what the provider asks and up to a quarter more, or the back-off varied by
+// half.
+func pause(err error, attempts int, first, most time.Duration) time.Duration {
 	var e *mpu.Error
-	if errors.As(exec.LastError(), &e) && e.RetryAfter > 0 {
-		return min(e.RetryAfter, time.Minute)
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		asked := min(e.RetryAfter, time.Minute)
+		return asked + rand.N(asked/4+1)
 	}
-	return -1
+	wait := most
+	if shift := attempts - 1; shift < 30 && first<<shift < most {
+		wait = first << shift
+	}
+	return wait/2 + rand.N(wait+1)
 }
 
 // Pace keeps operations under the limits that a service publishes, in calls a second. An operation without one passes.
