@@ -17,19 +17,18 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 		finished = o.Result != mpu.ResultDeferred
 		j.record(o)
 		j.countDenied(o)
-		if !finished && j.named {
-			j.report.leave(j.task, j.request)
+		if !finished && j.direct() {
+			j.leave(j.request)
 		}
 	}()
 	if j.giveUp.Err() != nil {
 		return
 	}
-	parts, err := j.store.Parts(j.ctx, u)
+	d, parts, err := j.inspect(u)
 	if err != nil {
 		o = j.failed(o, err)
 		return
 	}
-	d := judge(u, parts, j.before, j.named)
 	if d.Verdict != mpu.Abort {
 		o = kept(d)
 		return
@@ -42,8 +41,60 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 		j.stop(errCapped)
 	default:
 		o = j.abort(o, parts, mayLand(d.Upload, parts, j.named, j.clock))
+		if o.Result != mpu.ResultAborted {
+			j.aborts.Add(-1) // it counts what was aborted
+		}
 	}
 	return
+}
+
+// inspect looks at an upload's parts and decides.
+func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
+	parts, err := j.store.Parts(j.ctx, u)
+	if err == nil && j.direct() && lastActive(u, parts).IsZero() {
+		// The listing of parts of an upload that has none says nothing about when it was begun.
+		u.Initiated, err = j.initiated(u)
+	}
+	if err != nil {
+		return mpu.Decision{}, parts, err
+	}
+	return judge(u, parts, j.before), parts, nil
+}
+
+// lookUpPages is how many pages are read to find when one upload was begun.
+const lookUpPages = 20
+
+// initiated looks an upload up in the listing of its key. The time is zero if it is not found there.
+func (j *job) initiated(u mpu.Upload) (time.Time, error) {
+	pages := 0
+	for page, err := range j.store.Pages(j.ctx, u.Bucket, u.Key, mpu.Marker{}) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		for _, have := range page.Uploads {
+			if have.Key == u.Key && have.UploadID == u.UploadID {
+				return have.Initiated, nil
+			}
+		}
+		if pages++; pages == lookUpPages {
+			break
+		}
+	}
+	return time.Time{}, nil
+}
+
+// An aliveError is why an abort was not sent again: something happened to the upload while it waited.
+type aliveError struct{ decision mpu.Decision }
+
+func (e *aliveError) Error() string { return string(e.decision.Reason) + ": " + e.decision.Detail }
+
+// stillStale decides once more, for an abort that has waited.
+func (j *job) stillStale(u mpu.Upload) error {
+	d, _, err := j.inspect(u)
+	if err == nil && d.Verdict != mpu.Abort {
+		return &aliveError{d}
+	}
+	return err
 }
 
 // mayAbort takes one of the aborts that the run may do.
@@ -56,7 +107,11 @@ func (j *job) mayAbort() bool {
 func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 	pause := orDefault(j.Pause, time.Second)
 	for round := 1; ; round++ {
-		err := j.store.Abort(j.ctx, o.Upload)
+		again := func() error { return j.stillStale(o.Upload) }
+		if round > 1 {
+			again = nil // it is aborted already, and what is to go is what landed since
+		}
+		err := j.store.Abort(j.ctx, o.Upload, again)
 		switch {
 		case errors.Is(err, mpu.Gone) && round == 1:
 			o.Result = mpu.ResultGone
@@ -89,12 +144,17 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 
 // unverified is the end of an abort that was accepted as often as it was sent, and never seen to have worked.
 func unverified(o mpu.Outcome, left store.Parts, err error) mpu.Outcome {
-	if err != nil {
+	if err != nil && !errors.Is(err, mpu.Transient) {
 		// The service does not let us look. The abort was accepted; that is all that can be said.
 		o.Detail += "; could not be verified: " + err.Error()
 		return o
 	}
-	o.Result, o.Parts, o.Bytes = mpu.ResultFailed, left.Count, left.Bytes
+	o.Result = mpu.ResultFailed
+	if err != nil {
+		o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(), Err: err}
+		return o
+	}
+	o.Parts, o.Bytes = left.Count, left.Bytes
 	o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(),
 		Message: "the service accepts the abort and still lists the upload",
 		Hint:    "a client may still be sending parts; the next run tries again"}
@@ -103,7 +163,10 @@ func unverified(o mpu.Outcome, left store.Parts, err error) mpu.Outcome {
 
 // failed turns an error into an outcome: gone, deferred because time ran out, or failed.
 func (j *job) failed(o mpu.Outcome, err error) mpu.Outcome {
+	var alive *aliveError
 	switch {
+	case errors.As(err, &alive):
+		return kept(alive.decision)
 	case errors.Is(err, mpu.Gone):
 		o.Result = mpu.ResultGone
 	case j.ctx.Err() != nil || errors.Is(err, store.ErrNoTime):

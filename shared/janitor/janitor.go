@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,15 +77,33 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 		})
 	}
 	wg.Wait()
+	if r.report.Mode == "plan" && overlap(tasks) {
+		r.report.note("requests overlap, so an upload that several of them name is counted once for each")
+	}
 	r.report.Took = j.now().Sub(r.report.Started).Round(time.Millisecond).String()
 	return r.report
+}
+
+// overlap reports whether two tasks are about the same uploads, as far as their requests tell. An abort happens once
+// whatever asks for it; a plan cannot tell.
+func overlap(tasks []Task) bool {
+	for i, t := range tasks {
+		for _, o := range tasks[:i] {
+			a, b := t.Request, o.Request
+			if a.Bucket.Store == b.Bucket.Store && a.Bucket.Name == b.Bucket.Name && (a.UploadID == b.UploadID || a.UploadID == "" || b.UploadID == "") &&
+				(strings.HasPrefix(a.Key+a.Prefix, b.Prefix) && b.Key == "" || strings.HasPrefix(b.Key+b.Prefix, a.Prefix) && a.Key == "" || a.Key != "" && a.Key == b.Key) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // A run is one call of Run: what its requests share.
 type run struct {
 	*Janitor
-	ctx    context.Context // ends with the caller's: nothing outlives it
-	soft   context.Context // ends ahead of it: nothing new is begun afterwards
+	ctx    context.Context // ends a little ahead of the caller's deadline: nothing outlives it
+	soft   context.Context // ends well ahead of it: nothing new is begun afterwards
 	cancel context.CancelFunc
 	clock  time.Time // the run's idea of now, so that all of its cutoffs agree
 	aborts atomic.Int64
@@ -105,7 +124,10 @@ func (j *Janitor) start(ctx context.Context, tasks []Task) *run {
 	if j.Margin > 0 {
 		margin = j.Margin
 	}
-	r.soft, r.cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+	// What is under way gets half of the margin to end by itself. The other half is for the report.
+	hard, cancelHard := context.WithDeadline(ctx, deadline.Add(-margin/2))
+	soft, cancelSoft := context.WithDeadline(hard, deadline.Add(-margin))
+	r.ctx, r.soft, r.cancel = hard, soft, func() { cancelSoft(); cancelHard() }
 	return r
 }
 
@@ -181,17 +203,30 @@ func (r *run) do(task int, t Task) {
 		run: r, task: task, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
 		before: cutoff(t.Request, minAge, r.clock), named: t.Request.UploadID != "",
 	}
+	if asked := t.Request.At(r.clock).Before; !j.named && !asked.IsZero() && j.before.Before(asked) {
+		r.report.note(fmt.Sprintf("%s: held to the minimum age of %s", t.Request, mpu.FormatAge(minAge)))
+	}
 	j.giveUp, j.stop = context.WithCancelCause(r.soft)
 	defer j.stop(nil)
 	j.log().Info("request", "request", t.Request.String(), "before", j.before, "apply", j.apply)
 	switch {
 	case t.Request.Bucket.Store == "mps":
 		j.deleteMedia()
-	case j.named && !mpu.ByMediaID(t.Request.Bucket.Store):
+	case j.direct():
 		j.handle(j.upload())
 	default:
 		j.sweep()
 	}
+}
+
+// direct reports whether the request names an upload that needs no listing to be found. VOD's media IDs are looked up.
+func (j *job) direct() bool { return j.named && !mpu.ByMediaID(j.request.Bucket.Store) }
+
+// leave hands what is left of the request to another run, with the cutoff that this one had.
+func (j *job) leave(rest mpu.Request) {
+	rest.Before, rest.OlderThan = j.before, 0
+	j.report.leave(j.task, rest, j.apply)
+	j.log().Warn("left to do", "request", rest.String(), "cause", fmt.Sprint(context.Cause(j.giveUp)))
 }
 
 // upload is the one that the request names.

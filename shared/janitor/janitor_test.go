@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -107,10 +108,65 @@ func TestNamedUpload(t *testing.T) {
 			if r.Totals.Aborted != r.Totals.Verified {
 				t.Errorf("an abort on an event is verified: %+v", r.Totals)
 			}
-			if m.Calls(store.ListUploads) != 0 {
-				t.Error("a named upload needs no listing")
+		})
+	}
+}
+
+// The listing of parts of an upload that has none says nothing about its age, so the listing of its key is asked.
+func TestNamedUploadWithoutParts(t *testing.T) {
+	for _, tt := range []struct {
+		name, request string
+		age           time.Duration
+		left          string
+	}{
+		{"begun before it failed", "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z", 2 * time.Hour, ""},
+		{"begun since", "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z", time.Minute, "other u"},
+		{"by hand, with an age", "s3://media/k?uploadId=u&olderThan=7d", 2 * time.Hour, "other u"},
+		{"by hand, with no time", "s3://media/k?uploadId=u", 2 * time.Hour, "other u"},
+		{"by hand, with no time, old", "s3://media/k?uploadId=u", 72 * time.Hour, ""},
+		{"failed in the future", "s3://media/k?uploadId=u&before=2026-11-21T20:00:00Z", 2 * time.Hour, "other u"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &storetest.Memory{PageSize: 1}
+			m.Add(upload("k", "u", tt.age))
+			m.Add(upload("k", "other", time.Minute))
+			r := janitorOver(m).Run(t.Context(), []Task{task(t, tt.request)})
+			want := tt.left
+			if want == "" {
+				want = "other"
+			}
+			if got := ids(m.Left()); got != want || r.Err() != nil || r.Totals.Found != 1 {
+				t.Errorf("left %q, want %q; %+v, %v", got, want, r.Totals, r.Err())
 			}
 		})
+	}
+	m := &storetest.Memory{}
+	m.Add(mpu.Upload{Bucket: bucket, Key: "k", UploadID: "u"})
+	if r := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")}); r.Totals.KeptBy[mpu.NoTime] != 1 {
+		t.Errorf("nothing says when it was begun, and yet: %+v", r.Totals)
+	}
+}
+
+// Much can happen to an upload while its abort waits to be sent again.
+func TestUploadThatComesAliveWhileItsAbortWaits(t *testing.T) {
+	m := &storetest.Memory{}
+	u := upload("k", "u", 72*time.Hour)
+	m.Add(u, part(5, 72*time.Hour))
+	tries := 0
+	m.OnAbort = func(mpu.Upload) error {
+		if tries++; tries == 1 {
+			m.Add(u, part(5, 72*time.Hour), part(5, time.Second))
+			return &mpu.Error{Kind: mpu.Transient, Code: "SlowDown"}
+		}
+		return nil
+	}
+	j := janitorOver(m)
+	j.Open = func(mpu.Bucket) (*store.Store, error) {
+		return store.New(m, store.Retry(5, time.Nanosecond, time.Nanosecond)), nil
+	}
+	r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if tries != 1 || len(m.Left()) != 1 || r.Totals.KeptBy[mpu.Active] != 1 || r.Err() != nil {
+		t.Errorf("%d aborts, %d left, %+v, %v", tries, len(m.Left()), r.Totals, r.Err())
 	}
 }
 
@@ -340,6 +396,100 @@ func TestStopsAheadOfTheDeadline(t *testing.T) {
 	}
 }
 
+// A platform kills what has not answered at the deadline, report and all.
+func TestAnswersAheadOfTheDeadline(t *testing.T) {
+	for _, op := range []store.Op{store.ListUploads, store.ListParts, store.AbortUpload} {
+		t.Run(string(op), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &hanging{Memory: &storetest.Memory{}, op: op}
+				d.Add(upload("k", "u", 72*time.Hour))
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+				defer cancel()
+				start := time.Now()
+				r := janitorOver(d).Run(ctx, []Task{task(t, "s3://media?olderThan=2d")})
+				if took := time.Since(start); took > 96*time.Second || took < 80*time.Second {
+					t.Errorf("took %v of 100 s", took)
+				}
+				if rest := r.Unfinished(); len(rest) != 1 || r.Err() == nil {
+					t.Errorf("rest %v, %v", rest, r.Err())
+				} else if rest[0].OlderThan != 0 || !rest[0].Before.Equal(ago(48*time.Hour)) {
+					t.Errorf("the rest %v does not keep the cutoff", rest[0])
+				}
+			})
+		})
+	}
+}
+
+// hanging never answers one operation.
+type hanging struct {
+	*storetest.Memory
+	op store.Op
+}
+
+func (d *hanging) hang(ctx context.Context, op store.Op) error {
+	if op == d.op {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (d *hanging) ListUploads(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (store.Page, error) {
+	if err := d.hang(ctx, store.ListUploads); err != nil {
+		return store.Page{}, err
+	}
+	return d.Memory.ListUploads(ctx, b, prefix, after)
+}
+
+func (d *hanging) ListParts(ctx context.Context, u mpu.Upload, after int) (store.Parts, error) {
+	if err := d.hang(ctx, store.ListParts); err != nil {
+		return store.Parts{}, err
+	}
+	return d.Memory.ListParts(ctx, u, after)
+}
+
+func (d *hanging) AbortUpload(ctx context.Context, u mpu.Upload) error {
+	if err := d.hang(ctx, store.AbortUpload); err != nil {
+		return err
+	}
+	return d.Memory.AbortUpload(ctx, u)
+}
+
+// Another run would not know that it was only a plan.
+func TestRestOfAPlanIsNotHandedOn(t *testing.T) {
+	m := &storetest.Memory{}
+	m.Add(upload("k", "u", 72*time.Hour))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	plan := task(t, "s3://media?olderThan=2d")
+	plan.PlanOnly = true
+	r := janitorOver(m).Run(ctx, []Task{plan})
+	if len(r.Unfinished()) != 0 || len(r.Rest) != 1 || r.Err() == nil || r.TaskErr(0) == nil {
+		t.Errorf("handed on %v, shown %v, %v", r.Unfinished(), r.Rest, r.Err())
+	}
+}
+
+func TestOverlappingPlansSaySo(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"s3://media?olderThan=2d", "s3://media?prefix=raw/&olderThan=3d", true},
+		{"s3://media/k?olderThan=2d", "s3://media?olderThan=2d", true},
+		{"s3://media/k?uploadId=a", "s3://media/k?uploadId=a", true},
+		{"s3://media/k?uploadId=a", "s3://media/k?uploadId=b", false},
+		{"s3://media?prefix=a/&olderThan=2d", "s3://media?prefix=b/&olderThan=2d", false},
+		{"s3://media?olderThan=2d", "s3://other?olderThan=2d", false},
+		{"s3://media?olderThan=2d", "oss://media?olderThan=2d", false},
+	} {
+		tasks := []Task{task(t, tt.a), task(t, tt.b)}
+		back := []Task{tasks[1], tasks[0]}
+		if overlap(tasks) != tt.want || overlap(back) != tt.want {
+			t.Errorf("%s and %s: want %v", tt.a, tt.b, tt.want)
+		}
+	}
+}
+
 func TestIncompleteListingIsReported(t *testing.T) {
 	odd := upload("", "", 72*time.Hour)
 	d := &oneOdd{Memory: &storetest.Memory{}, odd: odd}
@@ -382,6 +532,56 @@ func TestMediaAreDeletedInBatches(t *testing.T) {
 	sweep := janitorOver(d).Run(t.Context(), []Task{task(t, "mps://cn-shanghai?olderThan=2d")})
 	if sweep.Err() == nil || !strings.Contains(sweep.Err().Error(), "refused") {
 		t.Errorf("a sweep of mps: %v, want it refused", sweep.Err())
+	}
+}
+
+func media(ids ...string) (us []mpu.Upload, r mpu.Request) {
+	b := mpu.Bucket{Store: "mps", Region: "cn-shanghai", Name: "cn-shanghai"}
+	for _, id := range ids {
+		us = append(us, mpu.Upload{Bucket: b, Key: id, UploadID: id})
+	}
+	list := strings.Join(ids, ",")
+	return us, mpu.Request{Bucket: b, Key: list, UploadID: list}
+}
+
+func TestMediaUnderTheBrakes(t *testing.T) {
+	us, r := media("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")
+	for _, tt := range []struct {
+		name    string
+		set     func(j *Janitor, t *Task)
+		timeUp  bool
+		aborted int
+		left    int
+	}{
+		{"a plan", func(j *Janitor, t *Task) { t.PlanOnly = true }, false, 0, 0},
+		{"the setting says plan", func(j *Janitor, t *Task) { j.Apply = false }, false, 0, 0},
+		{"more than a run may abort", func(j *Janitor, t *Task) { j.MaxAborts = 4 }, false, 4, 6},
+		{"no time", func(j *Janitor, t *Task) {}, true, 0, 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := &batches{Memory: &storetest.Memory{}}
+			for _, u := range us {
+				d.Add(u)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if tt.timeUp {
+				cancel()
+			}
+			j, task := janitorOver(d), Task{Request: r}
+			tt.set(j, &task)
+			rep := j.Run(ctx, []Task{task})
+			if rep.Totals.Aborted != tt.aborted || len(d.Left()) != 10-tt.aborted {
+				t.Errorf("%+v, %d left", rep.Totals, len(d.Left()))
+			}
+			named := 0
+			for _, rest := range rep.Unfinished() {
+				named += len(mediaIDs(rest.Key))
+			}
+			if named != tt.left || (rep.Err() == nil) != (tt.left == 0) {
+				t.Errorf("left to do %v, %v; want %d", rep.Unfinished(), rep.Err(), tt.left)
+			}
+		})
 	}
 }
 

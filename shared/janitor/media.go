@@ -19,30 +19,47 @@ func (j *job) deleteMedia() {
 	for i, id := range ids {
 		us[i] = mpu.Upload{Bucket: j.request.Bucket, Key: id, UploadID: id}
 	}
+	var left []string
 	for size := j.store.BatchSize(); len(us) > 0; {
 		n := min(size, len(us))
-		j.deleteBatch(us[:n])
+		left = append(left, j.deleteBatch(us[:n])...)
 		us = us[n:]
+	}
+	if len(left) > 0 {
+		rest := j.request
+		rest.Key = strings.Join(left, ",")
+		rest.UploadID = rest.Key
+		j.leave(rest)
 	}
 }
 
-func (j *job) deleteBatch(us []mpu.Upload) {
+// take takes up to n of the aborts that the run may do.
+func (j *job) take(n int) int {
+	most := int64(orDefault(j.MaxAborts, DefaultMaxAborts))
+	over := max(0, j.aborts.Add(int64(n))-most)
+	j.aborts.Add(-min(over, int64(n)))
+	return n - int(min(over, int64(n)))
+}
+
+// deleteBatch deletes one batch, and returns the IDs that are left for another run.
+func (j *job) deleteBatch(us []mpu.Upload) (left []string) {
 	o := mpu.Outcome{Reason: mpu.Stale, Detail: "named by the request; a media record holds 0 bytes"}
-	errs := make([]error, len(us))
+	now, errs := 0, make([]error, len(us))
 	switch {
 	case !j.apply:
-		o.Result = mpu.ResultPlanned
-	case j.giveUp.Err() != nil || j.aborts.Add(int64(len(us))) > int64(orDefault(j.MaxAborts, DefaultMaxAborts)):
-		o.Result = mpu.ResultDeferred
-	default:
-		o.Result = mpu.ResultAborted
-		errs = j.store.AbortBatch(j.ctx, us)
+		o.Result, now = mpu.ResultPlanned, len(us)
+	case j.giveUp.Err() == nil:
+		if now = j.take(len(us)); now > 0 {
+			o.Result = mpu.ResultAborted
+			copy(errs, j.store.AbortBatch(j.ctx, us[:now]))
+		}
 	}
-	var left []string
 	for i, u := range us {
 		o := o
 		o.Upload = u
-		if errs[i] != nil {
+		if i >= now {
+			o.Result = mpu.ResultDeferred
+		} else if errs[i] != nil {
 			o = j.failed(o, errs[i])
 		}
 		if o.Result == mpu.ResultDeferred {
@@ -50,12 +67,7 @@ func (j *job) deleteBatch(us []mpu.Upload) {
 		}
 		j.record(o)
 	}
-	if len(left) > 0 {
-		rest := j.request
-		rest.Key = strings.Join(left, ",")
-		rest.UploadID = rest.Key
-		j.report.leave(j.task, rest)
-	}
+	return left
 }
 
 // mediaIDs splits the comma list of a request's key, without blanks and repetitions.

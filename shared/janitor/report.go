@@ -28,9 +28,10 @@ type Report struct {
 	HandedOn int                `json:"handedOn,omitempty"` // how many of the rest another run has already been given
 
 	mu     sync.Mutex
-	failed int // requests that failed as a whole
-	rest   []mpu.Request
-	tasks  []taskResult // of each task, in the order in which they were given
+	failed int           // requests that failed as a whole
+	left   int           // requests that are left to do
+	rest   []mpu.Request // those of them that another run may be given
+	tasks  []taskResult  // of each task, in the order in which they were given
 }
 
 // A taskResult is how one task ended.
@@ -194,12 +195,16 @@ func (r *Report) note(s string) {
 	}
 }
 
-// leave records a request that is left to do of a task.
-func (r *Report) leave(task int, rest mpu.Request) {
+// leave records a request that is left to do of a task. The rest of a plan is shown and never handed on: another run would
+// not know that it was only a plan.
+func (r *Report) leave(task int, rest mpu.Request, apply bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tasks[task].left = true
-	r.rest = append(r.rest, rest)
+	r.left++
+	if apply {
+		r.rest = append(r.rest, rest)
+	}
 	if len(r.Rest) < mostRest {
 		r.Rest = append(r.Rest, rest.String())
 	}
@@ -217,7 +222,7 @@ func (r *Report) TaskErr(i int) error {
 	switch t := r.tasks[i]; {
 	case t.err != nil:
 		return t.err
-	case t.left && r.HandedOn < len(r.rest):
+	case t.left && r.HandedOn < r.left:
 		return UnfinishedError("something is left to do")
 	}
 	return nil
@@ -226,14 +231,16 @@ func (r *Report) TaskErr(i int) error {
 // Err is nil if and only if nothing is left to do: every stale upload is gone, or this was a plan, or the rest has been
 // handed on. Its text is one line that fits an alarm.
 func (r *Report) Err() error {
-	left := len(r.rest) - r.HandedOn
+	left := r.left - r.HandedOn
 	var parts []string
 	for _, c := range []struct {
-		n    int
-		what string
-	}{{r.failed, "requests failed"}, {r.Totals.Failed, "uploads failed"}, {left, "requests left to do"}} {
-		if c.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
+		n          int
+		noun, what string
+	}{{r.failed, "request", "failed"}, {r.Totals.Failed, "upload", "failed"}, {left, "request", "left to do"}} {
+		if c.n == 1 {
+			parts = append(parts, fmt.Sprintf("1 %s %s", c.noun, c.what))
+		} else if c.n > 1 {
+			parts = append(parts, fmt.Sprintf("%d %ss %s", c.n, c.noun, c.what))
 		}
 	}
 	if len(parts) == 0 {

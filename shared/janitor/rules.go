@@ -13,19 +13,23 @@ import (
 // have begun as late as 08:59:58.999, after a failure at 08:59:58.5.
 const granularity = time.Second
 
+// skew is how far ahead another clock may be and still be believed.
+const skew = time.Minute
+
 // landing is for how long after the last sign of life a part may still be on its way. A part of 5 GiB over a slow line
 // takes hours; after a day without any sign, nothing is taken to be in flight.
 const landing = 24 * time.Hour
 
 // cutoff returns the moment since which nothing may have happened to an upload for it to be stale.
 //
-// A request that names one upload is taken at its word, but for a time in the future. Any other request cannot undercut
-// the minimum age, and one that says no time gets just that.
+// A request that names one upload is taken at its word about when that failed. Any other request cannot undercut the
+// minimum age; neither can one that says no time, or a time that has not come yet: a clock that is that wrong says nothing
+// about when the upload was last alive.
 func cutoff(r mpu.Request, minAge time.Duration, now time.Time) time.Time {
 	r = r.At(now)
-	latest := now
-	if r.UploadID == "" || r.Before.IsZero() {
-		latest = now.Add(-minAge)
+	latest := now.Add(-minAge)
+	if r.UploadID != "" && !r.Before.IsZero() && !r.Before.After(now.Add(skew)) {
+		latest = now
 	}
 	if r.Before.IsZero() || r.Before.After(latest) {
 		return latest.UTC()
@@ -45,9 +49,8 @@ func tooYoung(u mpu.Upload, before time.Time) (mpu.Decision, bool) {
 }
 
 // judge decides on an upload whose parts have been looked at: it is stale if it was initiated before the cutoff and so was
-// its newest part uploaded. Where nothing trustworthy says when, it is kept; but an upload without parts that the request
-// names by its ID was begun before the request was made.
-func judge(u mpu.Upload, parts store.Parts, before time.Time, named bool) mpu.Decision {
+// its newest part uploaded. Where nothing trustworthy says when, it is kept, whoever asks.
+func judge(u mpu.Upload, parts store.Parts, before time.Time) mpu.Decision {
 	if u.Initiated.IsZero() {
 		u.Initiated = parts.Initiated
 	}
@@ -58,7 +61,7 @@ func judge(u mpu.Upload, parts store.Parts, before time.Time, named bool) mpu.De
 		d = keep(u, mpu.Active, "last part uploaded", parts.Newest)
 	case parts.Count > 0 && parts.Newest.IsZero() && u.Active.IsZero():
 		d = mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: mpu.NoTime, Detail: "its parts carry no time"}
-	case lastActive(u, parts).IsZero() && !named:
+	case lastActive(u, parts).IsZero():
 		d = mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: mpu.NoTime, Detail: "neither the upload nor a part carries a time"}
 	default:
 		d = mpu.Decision{Upload: u, Verdict: mpu.Abort, Reason: mpu.Stale, Detail: staleDetail(lastActive(u, parts), before)}
@@ -94,8 +97,5 @@ func keep(u mpu.Upload, reason mpu.Reason, what string, when time.Time) mpu.Deci
 }
 
 func staleDetail(last, before time.Time) string {
-	if last.IsZero() {
-		return "named by the request, and it has no parts"
-	}
 	return "nothing since " + last.UTC().Format(time.RFC3339) + ", cutoff " + before.UTC().Format(time.RFC3339)
 }

@@ -97,10 +97,16 @@ func (j *job) finish(place *progress, err error) {
 		}
 		return
 	}
+	if errors.Is(cause, errCapped) {
+		j.report.note(fmt.Sprintf("%s: stopped, %v (%d)", j.request.Bucket, cause, orDefault(j.MaxAborts, DefaultMaxAborts)))
+	} else if cause != nil {
+		j.report.note(fmt.Sprintf("%s: stopped, the time was up", j.request.Bucket))
+	}
 	rest := j.request
-	rest.After, rest.Before, rest.OlderThan = after, j.before, 0
-	j.report.leave(j.task, rest)
-	j.log().Warn("left to do", "request", rest.String(), "cause", fmt.Sprint(cause))
+	if !j.named {
+		rest.After = after
+	}
+	j.leave(rest)
 }
 
 // progress knows where a listing would have to go on for nothing to be lost: at the first page that has an upload which

@@ -79,6 +79,9 @@ func (e *Error) Error() string {
 			b.WriteString(": ")
 		}
 	}
+	if e.onlyWhere() {
+		return oneLine(b.String() + e.Err.Error())
+	}
 	b.WriteString(e.Kind.String())
 	if detail := e.provider(); detail != "" {
 		fmt.Fprintf(&b, " (%s)", detail)
@@ -93,6 +96,13 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	return oneLine(b.String())
+}
+
+// onlyWhere reports whether an error adds to its cause no more than where it came up, so that its kind need not be said
+// twice.
+func (e *Error) onlyWhere() bool {
+	cause, ok := e.Err.(*Error)
+	return ok && cause.Kind == e.Kind && e.provider() == "" && e.Message == "" && e.Hint == ""
 }
 
 // oneLine keeps what a provider or an event wrote from starting a line of its own in a log.

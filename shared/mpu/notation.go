@@ -31,12 +31,8 @@ func Parse(s string) (Request, error) {
 }
 
 func parseError(s string, err error) error {
-	// What is not a request may be a signed URL, pasted by mistake: its signature stays out of the log.
-	scheme, _, _ := strings.Cut(s, "://")
-	if _, ok := stores[scheme]; !ok {
-		s, _, _ = strings.Cut(s, "?")
-	}
-	return &Error{Kind: Invalid, Op: "parse request", Target: strconv.Quote(clip(s)), Err: err}
+	// It may be a signed URL, pasted by mistake: its signature stays out of the log. The cause names the parameter.
+	return &Error{Kind: Invalid, Op: "parse request", Target: strconv.Quote(unsigned(clip(s))), Err: err}
 }
 
 func parse(s string) (Request, error) {
@@ -46,7 +42,6 @@ func parse(s string) (Request, error) {
 		return r, invalid("store", clip(scheme), "use one of "+strings.Join(Stores(), ", "))
 	}
 	if !ok {
-		s, _, _ = strings.Cut(s, "?")
 		return r, invalid("notation", clip(s), "write scheme://bucket?olderThan=48h or scheme://bucket/key?uploadId=ID")
 	}
 	if strings.ContainsFunc(rest, mustEscape) {

@@ -24,12 +24,10 @@ type Reason string
 
 // The reasons for a verdict.
 const (
-	Stale       Reason = "stale"                  // nothing has happened to it since the cutoff
-	TooYoung    Reason = "too young"              // it was initiated after the cutoff
-	Active      Reason = "active"                 // a part was uploaded after the cutoff
-	NoTime      Reason = "no trustworthy time"    // nothing says how old it is
-	NotSwept    Reason = "not for a sweep"        // the service is never swept, or a setting does not allow it
-	NotAskedFor Reason = "not what was asked for" // the listing answered with something else than was asked
+	Stale    Reason = "stale"               // nothing has happened to it since the cutoff
+	TooYoung Reason = "too young"           // it was initiated after the cutoff
+	Active   Reason = "active"              // a part was uploaded after the cutoff
+	NoTime   Reason = "no trustworthy time" // nothing says how old it is
 )
 
 // A Result is what became of an upload.

@@ -137,7 +137,15 @@ func validName(s string, most int) bool {
 
 // invalid is the one form of a complaint about a field.
 func invalid(field, value, hint string) error {
-	return &Error{Kind: Invalid, Target: fmt.Sprintf("%s %q", field, value), Hint: hint}
+	return &Error{Kind: Invalid, Target: fmt.Sprintf("%s %q", field, unsigned(value)), Hint: hint}
+}
+
+// unsigned cuts a value at its first question mark: what people paste behind one is often a signature.
+func unsigned(s string) string {
+	if i := strings.IndexByte(s, '?'); i >= 0 {
+		return s[:i]
+	}
+	return s
 }
 
 // clip shortens a value for a message.

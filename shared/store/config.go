@@ -15,6 +15,9 @@ func (c Credentials) String() string { return "credentials of " + c.AccessKeyID 
 // GoString hides them from %#v as well.
 func (c Credentials) GoString() string { return c.String() }
 
+// MarshalText hides them from JSON, and so from logs.
+func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // A CredentialsFunc returns the credentials that are valid now. It is asked for every request, because platforms renew
 // them between two calls of a warm function.
 type CredentialsFunc func(ctx context.Context) (Credentials, error)
@@ -31,6 +34,8 @@ type Config struct {
 	PathStyle bool
 	// Signature chooses among the signatures that a service accepts; only obs has a choice: v4 (default) or v2.
 	Signature string
+	// Lookback is how far back a listing of records goes, where records stay for good (vod). Default: no limit.
+	Lookback time.Duration
 	// Credentials are asked for every request.
 	Credentials CredentialsFunc
 	// Client sends the requests. Default: one client for the process, that follows no redirect and bounds every request.

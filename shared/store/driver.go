@@ -45,6 +45,14 @@ type RatedDriver interface {
 	Rates() map[Op]float64
 }
 
+// A PullDriver's service pulls media from URLs, and can say which media a failed pull was to make.
+type PullDriver interface {
+	Driver
+	// MediaOfPull returns the media ID of a pull by the ID of its job, with one request. It is an mpu.Gone error if there
+	// is none: the pull then left nothing behind.
+	MediaOfPull(ctx context.Context, b mpu.Bucket, jobID string) (mediaID string, err error)
+}
+
 // A Page is one answer to ListUploads.
 type Page struct {
 	After   mpu.Marker // where this page begins; filled in by Store
@@ -65,7 +73,7 @@ type Parts struct {
 	Next      int
 }
 
-// An Op is one of a driver's three operations.
+// An Op is one of a driver's operations.
 type Op string
 
 // The operations, in words for logs and errors.
@@ -73,4 +81,5 @@ const (
 	ListUploads Op = "list uploads"
 	ListParts   Op = "list parts"
 	AbortUpload Op = "abort upload"
+	LookUpPull  Op = "look up pull"
 )

@@ -19,6 +19,7 @@ import (
 type Call struct {
 	Op     Op
 	Upload mpu.Upload // what it is about; for ListUploads only the bucket, and the prefix as Key
+	again  func() error
 	run    func(context.Context) error
 }
 
@@ -46,8 +47,14 @@ func Retry(attempts int, first, most time.Duration) Layer {
 			// The layers below use the caller's own context: the executor cancels the one that it makes, and an error
 			// should name the caller's reason.
 			var last error
+			sent := false
 			err := failsafe.With[any](policy).WithContext(ctx).Run(func() error {
-				last = next(ctx, c)
+				if sent && c.again != nil {
+					if last = c.again(); last != nil {
+						return last
+					}
+				}
+				sent, last = true, next(ctx, c)
 				return last
 			})
 			if err != nil && last != nil {
@@ -128,7 +135,7 @@ func Log(log *slog.Logger) Layer {
 			}
 			start := time.Now()
 			err := next(ctx, c)
-			attrs := []slog.Attr{slog.String("target", c.Upload.String()), slog.Duration("took", time.Since(start))}
+			attrs := []slog.Attr{slog.String("target", c.Upload.String()), slog.String("took", time.Since(start).Round(time.Microsecond).String())}
 			var e *mpu.Error
 			if errors.As(err, &e) {
 				attrs = append(attrs, slog.String("kind", e.Kind.String()), slog.Int("status", e.Status),

@@ -51,7 +51,7 @@ func TestRetry(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := failing(tt.failures, tt.err)
 				start := time.Now()
-				err := store.New(d, store.Retry(4, time.Second, 8*time.Second)).Abort(t.Context(), upload("k", "u"))
+				err := store.New(d, store.Retry(4, time.Second, 8*time.Second)).Abort(t.Context(), upload("k", "u"), nil)
 				if (err == nil) != tt.ok || len(d.aborted) != tt.sent {
 					t.Errorf("error %v after %d requests, want %d", err, len(d.aborted), tt.sent)
 				}
@@ -66,13 +66,39 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+func TestAbortAsksAgainBeforeItIsSentAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		again error
+		sent  int
+		asked int
+		ok    bool
+	}{
+		{"still to go", nil, 3, 2, true},
+		{"not any more", errors.New("it lives"), 1, 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, asked := failing(2, throttled), 0
+				err := store.New(d, store.Retry(5, time.Second, time.Second)).Abort(t.Context(), upload("k", "u"), func() error {
+					asked++
+					return tt.again
+				})
+				if len(d.aborted) != tt.sent || asked != tt.asked || (err == nil) != tt.ok || err != nil && err != tt.again {
+					t.Errorf("sent %d, asked %d, %v", len(d.aborted), asked, err)
+				}
+			})
+		})
+	}
+}
+
 func TestRetryStopsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		d := failing(99, &mpu.Error{Kind: mpu.Transient, RetryAfter: time.Hour})
 		start := time.Now()
-		err := store.New(d, store.Retry(10, time.Second, time.Second)).Abort(ctx, upload("k", "u"))
+		err := store.New(d, store.Retry(10, time.Second, time.Second)).Abort(ctx, upload("k", "u"), nil)
 		if err == nil || len(d.aborted) != 1 || time.Since(start) > 4*time.Second {
 			t.Errorf("error %v after %d requests and %v", err, len(d.aborted), time.Since(start))
 		}
@@ -84,7 +110,7 @@ func TestDeadContextSendsNothing(t *testing.T) {
 	cancel()
 	d := &script{}
 	layers := []store.Layer{store.Retry(4, time.Hour, time.Hour), store.Pace(map[store.Op]float64{store.AbortUpload: 10}), store.Bound(1)}
-	err := store.New(d, layers...).Abort(ctx, upload("k", "u"))
+	err := store.New(d, layers...).Abort(ctx, upload("k", "u"), nil)
 	if !errors.Is(err, context.Canceled) || !errors.Is(err, store.ErrNoTime) || len(d.aborted) != 0 {
 		t.Errorf("%v, sent %d", err, len(d.aborted))
 	}
@@ -100,7 +126,7 @@ func TestPaceStaysUnderThePublishedLimit(t *testing.T) {
 			var wg sync.WaitGroup
 			start := time.Now()
 			for range int(3 * limit) {
-				wg.Go(func() { st.Abort(t.Context(), upload("k", "u")) })
+				wg.Go(func() { st.Abort(t.Context(), upload("k", "u"), nil) })
 			}
 			wg.Wait()
 			for i := range sent {
@@ -132,9 +158,9 @@ func TestPaceDoesNotWaitPastTheDeadline(t *testing.T) {
 		defer cancel()
 		d := &script{}
 		st := store.New(d, store.Retry(5, time.Second, time.Second), store.Pace(map[store.Op]float64{store.AbortUpload: 2}))
-		st.Abort(ctx, upload("k", "u"))
+		st.Abort(ctx, upload("k", "u"), nil)
 		start := time.Now()
-		if err := st.Abort(ctx, upload("k", "u")); !errors.Is(err, store.ErrNoTime) {
+		if err := st.Abort(ctx, upload("k", "u"), nil); !errors.Is(err, store.ErrNoTime) {
 			t.Errorf("%v, want no time left", err)
 		}
 		if len(d.aborted) != 1 || time.Since(start) > 50*time.Millisecond {
@@ -156,7 +182,7 @@ func TestBound(t *testing.T) {
 		st := store.New(d, store.Bound(3))
 		var wg sync.WaitGroup
 		for range 30 {
-			wg.Go(func() { st.Abort(t.Context(), upload("k", "u")) })
+			wg.Go(func() { st.Abort(t.Context(), upload("k", "u"), nil) })
 		}
 		wg.Wait()
 		if most.Load() != 3 {
@@ -169,7 +195,7 @@ func TestLogNamesTheTargetAndTheRequestID(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	d := failing(1, &mpu.Error{Kind: mpu.Denied, Status: 403, Code: "AccessDenied", RequestID: "R-7"})
-	store.New(d, store.Log(log)).Abort(t.Context(), upload("k", "u"))
+	store.New(d, store.Log(log)).Abort(t.Context(), upload("k", "u"), nil)
 	for _, want := range []string{"s3://media/k?uploadId=u", "R-7", "AccessDenied", `"kind":"denied"`, "abort upload"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in %s", want, out.String())

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/partsweep/partsweep/shared/mpu"
 )
@@ -107,6 +109,9 @@ func tidy(page *Page, b mpu.Bucket, prefix string, before map[identity]bool) map
 			page.Incomplete = "the listing answered with " + u.String() + ", which was not asked for"
 		case before[id] || shown[id]:
 		default:
+			if strings.ContainsRune(u.Key, unicode.ReplacementChar) {
+				page.Incomplete = fmt.Sprintf("key %q was damaged on its way: the service cannot write it as it is", u.Key)
+			}
 			kept = append(kept, u)
 		}
 		shown[id] = true
@@ -146,6 +151,7 @@ func listError(b mpu.Bucket, err error) error {
 // Parts sums all parts of an upload, however many pages they take. A listing of parts that does not advance is an error.
 func (s *Store) Parts(ctx context.Context, u mpu.Upload) (Parts, error) {
 	var sum Parts
+	undated := false
 	for after := 0; ; {
 		p, err := s.partsOnce(ctx, u, after)
 		if err != nil {
@@ -156,10 +162,14 @@ func (s *Store) Parts(ctx context.Context, u mpu.Upload) (Parts, error) {
 		if p.Newest.After(sum.Newest) {
 			sum.Newest = p.Newest
 		}
+		undated = undated || p.Count > 0 && p.Newest.IsZero()
 		if sum.Initiated.IsZero() {
 			sum.Initiated = p.Initiated
 		}
 		if !p.More {
+			if undated {
+				sum.Newest = time.Time{} // some say when, some do not: then nothing is known of the newest
+			}
 			return sum, nil
 		}
 		if p.Next <= after {
@@ -180,11 +190,14 @@ func (s *Store) partsOnce(ctx context.Context, u mpu.Upload, after int) (parts P
 
 // Abort aborts exactly one upload. An upload with a blank in it is refused before a byte leaves: on one store an abort
 // without a key deletes the bucket (Ceph tracker 48727).
-func (s *Store) Abort(ctx context.Context, u mpu.Upload) error {
+//
+// Again, where it is not nil, is asked before the abort is sent another time, after it was throttled or got lost: its error
+// takes the place of that attempt. Much can happen to an upload while an abort waits.
+func (s *Store) Abort(ctx context.Context, u mpu.Upload, again func() error) error {
 	if err := whole(u); err != nil {
 		return err
 	}
-	return s.send(ctx, Call{Op: AbortUpload, Upload: u, run: func(ctx context.Context) error {
+	return s.send(ctx, Call{Op: AbortUpload, Upload: u, again: again, run: func(ctx context.Context) error {
 		return s.driver.AbortUpload(ctx, u)
 	}})
 }
@@ -216,7 +229,7 @@ func (s *Store) AbortBatch(ctx context.Context, us []mpu.Upload) []error {
 		}
 	}
 	for i, u := range us {
-		errs[i] = s.Abort(ctx, u)
+		errs[i] = s.Abort(ctx, u, nil)
 	}
 	return errs
 }
@@ -226,6 +239,20 @@ func fill(errs []error, err error) []error {
 		errs[i] = err
 	}
 	return errs
+}
+
+// MediaOfPull returns the media ID that a failed pull from a URL was to make. Where the service has no pulls, the error is
+// errors.ErrUnsupported.
+func (s *Store) MediaOfPull(ctx context.Context, b mpu.Bucket, jobID string) (mediaID string, err error) {
+	d, ok := s.driver.(PullDriver)
+	if !ok {
+		return "", &mpu.Error{Kind: mpu.Invalid, Op: string(LookUpPull), Target: b.String(), Err: errors.ErrUnsupported}
+	}
+	err = s.send(ctx, Call{Op: LookUpPull, Upload: mpu.Upload{Bucket: b}, run: func(ctx context.Context) (err error) {
+		mediaID, err = d.MediaOfPull(ctx, b, jobID)
+		return err
+	}})
+	return mediaID, err
 }
 
 // whole refuses an upload that has a blank where a service would read something else.

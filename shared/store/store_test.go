@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/store"
@@ -173,6 +174,16 @@ func TestWhatWasNotAskedForIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestDamagedKeyIsReported(t *testing.T) {
+	d := &script{list: func(string, mpu.Marker) (store.Page, error) {
+		return store.Page{Uploads: []mpu.Upload{upload("a\uFFFDb", "1"), upload("ok", "1")}}, nil
+	}}
+	keys, incomplete, err := read(t, d, "")
+	if err != nil || len(keys) != 2 || !strings.Contains(incomplete, "damaged") {
+		t.Errorf("%v, incomplete %q, %v", keys, incomplete, err)
+	}
+}
+
 func TestServerThatRefusesItsOwnMarkers(t *testing.T) {
 	refusal := &mpu.Error{Kind: mpu.Invalid, Code: "InvalidArgument", Status: 400}
 	d := &script{list: func(_ string, after mpu.Marker) (store.Page, error) {
@@ -201,6 +212,24 @@ func TestPartsSumsEveryPage(t *testing.T) {
 	p, err := store.New(d).Parts(t.Context(), upload("k", "1"))
 	if err != nil || p.Count != 4000 || p.Bytes != 20 {
 		t.Errorf("%+v, %v", p, err)
+	}
+	newest := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	dates := map[string][]time.Time{
+		"newest first": {newest, newest.Add(-time.Hour)},
+		"newest last":  {newest.Add(-time.Hour), newest},
+		"one undated":  {newest, {}},
+	}
+	for name, at := range dates {
+		d.parts = func(after int) (store.Parts, error) {
+			return store.Parts{Count: 1, Newest: at[after], More: after == 0, Next: 1}, nil
+		}
+		want := newest
+		if name == "one undated" {
+			want = time.Time{} // nothing is known of the newest then
+		}
+		if p, err = store.New(d).Parts(t.Context(), upload("k", "1")); err != nil || !p.Newest.Equal(want) {
+			t.Errorf("%s: %v, %v; want %v", name, p.Newest, err, want)
+		}
 	}
 	d.parts = func(int) (store.Parts, error) { return store.Parts{Count: 1, More: true, Next: 1}, nil }
 	if _, err = store.New(d).Parts(t.Context(), upload("k", "1")); err == nil {
@@ -256,7 +285,7 @@ func TestAbortWithABlankSendsNothing(t *testing.T) {
 		{Bucket: mpu.Bucket{Store: "s3", Name: "*"}, Key: "k", UploadID: "1"},
 	} {
 		d := &script{}
-		if err := store.New(d).Abort(t.Context(), u); !errors.Is(err, mpu.Refused) || len(d.aborted) != 0 {
+		if err := store.New(d).Abort(t.Context(), u, nil); !errors.Is(err, mpu.Refused) || len(d.aborted) != 0 {
 			t.Errorf("abort of %+v: %v, sent %v", u, err, d.aborted)
 		}
 	}

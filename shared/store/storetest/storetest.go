@@ -201,7 +201,7 @@ func askOneKey(t *testing.T, s *Service) {
 			t.Fatal(err)
 		}
 		for _, u := range page.Uploads {
-			if err := st.Abort(t.Context(), u); err != nil {
+			if err := st.Abort(t.Context(), u, nil); err != nil {
 				t.Error(err)
 			}
 			aborted = append(aborted, u)
@@ -239,7 +239,7 @@ func askStrangeKeys(t *testing.T, s *Service) {
 		if p, err := st.Parts(t.Context(), u); err != nil || p.Bytes != 11 {
 			t.Errorf("parts of %s: %+v, %v; want 11 bytes", u, p, err)
 		}
-		if err := st.Abort(t.Context(), u); err != nil {
+		if err := st.Abort(t.Context(), u, nil); err != nil {
 			t.Errorf("abort: %v", err)
 		}
 	}
@@ -279,7 +279,7 @@ func askAbort(t *testing.T, s *Service) {
 	s.AddPart(t, other, 10)
 	st := s.open(t, Opening{})
 	before := s.Requests()
-	if err := st.Abort(t.Context(), u); err != nil {
+	if err := st.Abort(t.Context(), u, nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := s.Requests() - before; n != 1 {
@@ -297,17 +297,17 @@ func askAbortTwice(t *testing.T, s *Service) {
 	u := s.Create(t, "twice.bin")
 	s.AddPart(t, u, 10)
 	st := s.open(t, Opening{})
-	if err := st.Abort(t.Context(), u); err != nil {
+	if err := st.Abort(t.Context(), u, nil); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, "second abort", st.Abort(t.Context(), u), mpu.Gone)
+	wantKind(t, "second abort", st.Abort(t.Context(), u, nil), mpu.Gone)
 }
 
 func askPartsAfterAbort(t *testing.T, s *Service) {
 	u := s.Create(t, "after.bin")
 	s.AddPart(t, u, 10)
 	st := s.open(t, Opening{})
-	if err := st.Abort(t.Context(), u); err != nil {
+	if err := st.Abort(t.Context(), u, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, err := st.Parts(t.Context(), u)
@@ -319,16 +319,16 @@ func askPartInFlight(t *testing.T, s *Service) {
 	s.AddPart(t, u, 10)
 	s.LandPart(t, u, 7)
 	st := s.open(t, Opening{})
-	if err := st.Abort(t.Context(), u); err != nil {
+	if err := st.Abort(t.Context(), u, nil); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := st.Parts(t.Context(), u); err != nil || p.Bytes != 7 {
 		t.Errorf("after the first abort: %+v, %v; want the part of 7 bytes that landed", p, err)
 	}
-	if err := st.Abort(t.Context(), u); err != nil {
+	if err := st.Abort(t.Context(), u, nil); err != nil {
 		t.Errorf("second abort: %v", err)
 	}
-	wantKind(t, "third abort", st.Abort(t.Context(), u), mpu.Gone)
+	wantKind(t, "third abort", st.Abort(t.Context(), u, nil), mpu.Gone)
 }
 
 func askFinished(t *testing.T, s *Service) {
@@ -339,7 +339,7 @@ func askFinished(t *testing.T, s *Service) {
 	wantUploads(t, list(t, st, s.Bucket, ""), nil)
 	_, err := st.Parts(t.Context(), u)
 	wantKind(t, "parts of a finished upload", err, mpu.Gone)
-	wantKind(t, "abort of a finished upload", st.Abort(t.Context(), u), mpu.Gone)
+	wantKind(t, "abort of a finished upload", st.Abort(t.Context(), u, nil), mpu.Gone)
 	if !s.Finished(t, u) {
 		t.Error("the finished file is gone")
 	}
@@ -364,7 +364,7 @@ func askWrongSecret(t *testing.T, s *Service) {
 	s.AddPart(t, u, 10)
 	d := s.Open(t, Opening{WrongSecret: true})
 	before := s.Requests()
-	err := store.New(d, store.Retry(4, time.Millisecond, time.Millisecond)).Abort(t.Context(), u)
+	err := store.New(d, store.Retry(4, time.Millisecond, time.Millisecond)).Abort(t.Context(), u, nil)
 	wantKind(t, "abort", err, mpu.Denied)
 	if n := s.Requests() - before; n != 1 {
 		t.Errorf("%d requests with a wrong secret, want 1: some services lock a persistent client out", n)
@@ -372,7 +372,7 @@ func askWrongSecret(t *testing.T, s *Service) {
 	if _, err := d.ListUploads(t.Context(), s.Bucket, "", mpu.Marker{}); !errors.Is(err, errors.ErrUnsupported) {
 		wantKind(t, "list", err, mpu.Denied)
 	}
-	if err := s.open(t, Opening{}).Abort(t.Context(), u); err != nil {
+	if err := s.open(t, Opening{}).Abort(t.Context(), u, nil); err != nil {
 		t.Errorf("the upload did not survive the wrong secret: %v", err)
 	}
 }
@@ -385,7 +385,7 @@ func askThrottledTwice(t *testing.T, s *Service) {
 	wantKind(t, "throttled", err, mpu.Transient)
 	s.Fail(t, Throttled, 2)
 	before := s.Requests()
-	if err := s.open(t, Opening{}).Abort(t.Context(), u); err != nil {
+	if err := s.open(t, Opening{}).Abort(t.Context(), u, nil); err != nil {
 		t.Errorf("throttled twice, then fine: %v", err)
 	}
 	if n := s.Requests() - before; n != 3 {
@@ -403,7 +403,7 @@ func askHTML503(t *testing.T, s *Service) {
 	if !errors.As(err, &e) || e.Status != 503 {
 		t.Errorf("the status is lost: %#v", err)
 	}
-	if err := s.open(t, Opening{}).Abort(t.Context(), u); err != nil {
+	if err := s.open(t, Opening{}).Abort(t.Context(), u, nil); err != nil {
 		t.Errorf("the upload did not survive the 503: %v", err)
 	}
 }
@@ -441,7 +441,7 @@ func askBlank(t *testing.T, s *Service) {
 		{"everything", mpu.Upload{}},
 	} {
 		wantKind(t, "driver, blank "+blank.name, d.AbortUpload(t.Context(), blank.u), mpu.Refused)
-		wantKind(t, "store, blank "+blank.name, st.Abort(t.Context(), blank.u), mpu.Refused)
+		wantKind(t, "store, blank "+blank.name, st.Abort(t.Context(), blank.u, nil), mpu.Refused)
 	}
 	if n := s.Requests() - before; n != 0 {
 		t.Errorf("%d requests were sent, want none", n)

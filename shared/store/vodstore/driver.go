@@ -9,6 +9,7 @@ package vodstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/store"
@@ -21,7 +22,9 @@ type Driver struct {
 	// the page size that it began with, because its markers count pages.
 	PageSize int
 
-	client *acs.Client
+	lookback time.Duration // 0 for no limit
+	now      func() time.Time
+	client   *acs.Client
 }
 
 var _ store.RatedDriver = (*Driver)(nil)
@@ -32,7 +35,11 @@ func New(cfg store.Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Driver{PageSize: maxPageSize, client: client}, nil
+	d := &Driver{PageSize: maxPageSize, lookback: cfg.Lookback, now: cfg.Now, client: client}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	return d, nil
 }
 
 // Rates returns the calls a second that the vendor grants an account, main account and RAM users together ("QPS limits

@@ -21,7 +21,8 @@ type video struct {
 	VideoId      string
 	Status       string
 	CreationTime acs.Time
-	// ModificationTime tells a slow upload from a dead one where GetUploadDetails knows nothing of it.
+	// ModificationTime is the only sign of life where GetUploadDetails knows nothing of an upload. That a part moves it is
+	// not documented.
 	ModificationTime acs.Time
 }
 
