@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -25,17 +26,29 @@ func readEnvelope(o object) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	detail, err := parseObject("detail", o.fields["detail"])
+	detail, err := o.object("detail")
 	if err != nil {
 		return Event{}, err
 	}
-	ours := !strings.HasPrefix(sender, "aws.")
+	detail.within = o.within
+	return readDetail(kind, sender, o, detail)
+}
+
+func readDetail(kind, sender string, envelope, detail object) (Event, error) {
+	aws := strings.HasPrefix(sender, "aws.")
 	switch {
-	case ours && kind == "Multipart Upload Failed":
-		return failure(detail, o)
+	case !aws && kind == "Multipart Upload Failed":
+		return failure(detail, envelope)
 	case sender == "aws.events" && kind == "Scheduled Event":
-		return readRule(o, detail)
+		return readRule(envelope, detail)
+	case aws && slices.Contains(cloudTrailTypes, kind):
+		return readCloudTrail(detail)
+	case sender == "aws.s3" && strings.HasPrefix(kind, "Object "):
+		return readS3Object(kind, envelope, detail)
+	case sender == "lambda" && strings.HasPrefix(kind, "Lambda Function Invocation Result"):
+		return readDestination(detail)
 	}
 	return Event{}, &mpu.Error{Kind: mpu.Invalid, Target: fmt.Sprintf("detail-type %q from source %q", clip(kind, 60), clip(sender, 60)),
-		Hint: `read are "Multipart Upload Failed" from a source of your own, and "Scheduled Event" from "aws.events"`}
+		Hint: `read are "Multipart Upload Failed" from a source of your own, "Scheduled Event" from "aws.events", ` +
+			`and what "aws.s3" and "lambda" send`}
 }

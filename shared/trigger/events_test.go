@@ -2,11 +2,14 @@ package trigger
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,7 +59,7 @@ func eventFiles(t testing.TB) []string {
 	seen := map[string]bool{}
 	var paths []string
 	err := filepath.WalkDir(eventsDir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "README.md" {
+		if err != nil || d.IsDir() || d.Name() == "README.md" || d.Name() == "events.go" {
 			return err
 		}
 		base, ext := strings.TrimSuffix(path, filepath.Ext(path)), filepath.Ext(path)
@@ -90,7 +93,7 @@ func parseWant(t *testing.T, text string) (source string, lines []string) {
 			}
 			source = rest
 			continue
-		case "ignored:", "invalid:", "refused:":
+		case "ignored:", "invalid:", "refused:", "look", "http:":
 			if rest == "" {
 				t.Fatalf("line %d: a reason is missing", i+1)
 			}
@@ -115,8 +118,14 @@ func outcomes(e Event, err error) []string {
 		return []string{mpu.KindOf(err).String() + ": " + err.Error()}
 	}
 	var lines []string
+	if e.HTTP != nil {
+		lines = append(lines, webLine(e.HTTP))
+	}
 	for _, item := range e.Items {
 		switch {
+		case item.URLJob != "":
+			r := item.Request
+			lines = append(lines, fmt.Sprintf("look up %s before=%s cause=%s", item.URLJob, r.Before.Format(time.RFC3339), r.Cause))
 		case item.Err != nil:
 			lines = append(lines, mpu.KindOf(item.Err).String()+": "+item.Err.Error())
 		case item.PlanOnly:
@@ -126,6 +135,14 @@ func outcomes(e Event, err error) []string {
 		}
 	}
 	return lines
+}
+
+func webLine(r *HTTPRequest) string {
+	line := fmt.Sprintf("http: %s %s %s", r.Platform, r.Method, r.Path)
+	if r.IAM {
+		line += " iam"
+	}
+	return line
 }
 
 // matches compares a line: a request whole, an error by its kind and the words that it must hold.
@@ -149,18 +166,33 @@ func checkEvent(t *testing.T, event []byte, e Event, err error) {
 		}
 		return
 	}
-	if e.Source == "" || len(e.Items) == 0 || len(e.Items) > maxItems {
+	if e.Source == "" || len(e.Items) > 4*maxItems {
 		t.Errorf("source %q with %d items", e.Source, len(e.Items))
 	}
+	if (e.HTTP == nil) == (len(e.Items) == 0) {
+		t.Errorf("%d items and the web request %v", len(e.Items), e.HTTP)
+	}
+	if (e.S3Batch != nil) != (e.Answer == AnswerS3Batch) {
+		t.Errorf("answer %q with %v", e.Answer, e.S3Batch)
+	}
+	if e.HTTP != nil && (len(e.HTTP.Body) > maxBody || e.HTTP.Method == "" || e.HTTP.Path == "") {
+		t.Errorf("%s with a body of %d bytes", webLine(e.HTTP), len(e.HTTP.Body))
+	}
 	for _, item := range e.Items {
-		if item.Err != nil {
+		switch {
+		case item.Err != nil:
 			checkError(t, item.Err, mpu.Invalid, mpu.Ignored, mpu.Refused)
-			if item.Request != (mpu.Request{}) {
+			if item.Request != (mpu.Request{}) || item.URLJob != "" {
 				t.Errorf("an error comes with a request: %s", item.Request)
 			}
-			continue
+		case item.URLJob != "":
+			r := item.Request
+			if want := (mpu.Request{Bucket: mpu.Bucket{Store: "vod"}, Before: r.Before, Cause: r.Cause}); r != want || r.Before.IsZero() {
+				t.Errorf("a pull comes with %+v", r)
+			}
+		default:
+			checkRequest(t, event, e, item)
 		}
-		checkRequest(t, event, e, item)
 	}
 }
 
@@ -176,21 +208,46 @@ func checkRequest(t *testing.T, event []byte, e Event, item Item) {
 	if r.Bucket.Store == "mps" && r.IsSweep() {
 		t.Errorf("%s: a sweep", r)
 	}
-	switch e.Source {
+	source, around, _ := strings.Cut(e.Source, " in ")
+	mixed := slices.Contains(envelopes, source)
+	if item.PlanOnly && source != "by hand" && !mixed {
+		t.Errorf("%s from %s is only planned", r, e.Source)
+	}
+	switch source {
 	case "by hand":
-		if !item.PlanOnly && !saysApply(event) {
+		if !item.PlanOnly && !saysApply(event) && around == "" {
 			t.Errorf("%s is applied, and nobody said so", r)
 		}
-	case "upload failure":
-		if item.PlanOnly || r.Key == "" || r.Before.IsZero() || r.OlderThan != 0 || !r.After.IsZero() || r.Prefix != "" {
+	case "upload failure", "vod callback":
+		if r.Key == "" || r.Before.IsZero() || r.OlderThan != 0 || !r.After.IsZero() || r.Prefix != "" {
 			t.Errorf("%s is not what a failure asks for", r)
 		}
-	default:
-		if item.PlanOnly || r.Bucket.Store == "mps" || !e.Tick.IsZero() && r.OlderThan != 0 {
+	case "cloudtrail", "cls":
+		if r.UploadID == "" || r.Before.IsZero() || r.Cause == "" {
+			t.Errorf("%s is not what a failed call asks for", r)
+		}
+	case "s3 notification", "s3 event", "oss event", "cos trigger":
+		if r.Key == "" || r.UploadID != "" || r.Before.IsZero() || r.Cause != completion {
+			t.Errorf("%s is not what a completed upload asks for", r)
+		}
+	case "s3 batch":
+		if r.Key == "" || r.Bucket.Store != "s3" {
+			t.Errorf("%s is not what a task asks for", r)
+		}
+	case "aws timer", "aws rule", "fc timer", "scf timer":
+		if r.Bucket.Store == "mps" || !e.Tick.IsZero() && r.OlderThan != 0 {
 			t.Errorf("%s is not what a timer asks for", r)
+		}
+	default:
+		if !mixed {
+			t.Errorf("source %q", e.Source)
 		}
 	}
 }
+
+// envelopes are the sources of an event whose messages have several.
+var envelopes = []string{"sqs", "sns", "smn", "cmq", "ckafka", "mns topic", "mns queue", "event stream", "destination",
+	"cloudevent", "step functions map"}
 
 // saysApply looks for "apply": true without the code under test.
 func saysApply(event []byte) bool {

@@ -65,19 +65,11 @@ func checkFailureFields(o object) error {
 		}
 	}
 	for _, name := range o.names {
-		if slices.Contains(failureFields, name) {
-			continue
-		}
-		for _, ours := range slices.Concat(failureFields, widerFields) {
-			if name == ours {
-				return fault("field "+name+", "+o.show(name), "a failure names one upload or key, and says when with failedAt", nil)
-			}
-			if fold(name) == fold(ours) {
-				return invalid("field", name, "write "+ours)
-			}
+		if slices.Contains(widerFields, name) {
+			return fault("field "+name+", "+o.show(name), "a failure names one upload or key, and says when with failedAt", nil)
 		}
 	}
-	return nil
+	return o.noneLike(slices.Concat(failureFields, widerFields))
 }
 
 // failedAt is when the upload failed. What began after it is a retry, and is not touched.

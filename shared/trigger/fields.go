@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -110,5 +111,6 @@ func (o object) age(field string) (time.Duration, error) {
 // cause reads what the sender says for the log: one line, clipped.
 func (o object) cause(field string) (string, error) {
 	s, err := o.text(field)
+	s, _, _ = strings.Cut(s, "?") // an error text may quote a signed URL
 	return clip(singleLine(s), 200), err
 }

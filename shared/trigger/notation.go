@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,15 +15,19 @@ const blanks = " \t\r\n"
 // parseNotation reads requests in the notation, separated by blanks. A text without any is an error about the field that
 // it stands in; a bad request among them is an item.
 func parseNotation(field, text string) ([]Item, error) {
-	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(blanks, r) })
 	if !strings.Contains(text, "://") {
 		return nil, invalid(field, clip(text, 40), "write requests as in scheme://bucket?olderThan=48h")
 	}
-	if len(words) > maxItems {
-		return nil, tooMany(len(words))
+	words := strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(blanks, r) })
+	n := 0
+	for range words {
+		n++
+	}
+	if n > maxItems {
+		return nil, tooMany("requests", n)
 	}
 	var items []Item
-	for _, word := range words {
+	for word := range words {
 		items = append(items, parseRequest(word)...)
 	}
 	return items, nil
@@ -40,15 +43,9 @@ func (o object) parseRequests(field string) ([]Item, error) {
 		}
 		return parseNotation(field, text)
 	}
-	var elements []json.RawMessage
-	if err := json.Unmarshal(raw, &elements); err != nil {
-		return nil, fault(field, "", err)
-	}
-	if len(elements) == 0 {
-		return nil, fault(field+", an empty array", "name at least one request", nil)
-	}
-	if len(elements) > maxItems {
-		return nil, tooMany(len(elements))
+	elements, err := cutArray(field, raw)
+	if err != nil {
+		return nil, err
 	}
 	var items []Item
 	for i, element := range elements {

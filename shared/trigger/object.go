@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,42 +16,120 @@ import (
 type object struct {
 	names  []string // in the order of the event
 	fields map[string]json.RawMessage
+	within path // the envelopes around it
 }
 
-// parseObject reads the object that stands in a field of an event.
-func parseObject(field string, raw []byte) (object, error) {
-	if tooDeep(raw) {
-		return object{}, fault(field, fmt.Sprintf("nesting goes at most %d levels deep", maxDepth), nil)
+// parseObject reads the object that stands in a text.
+func parseObject(field string, text []byte) (object, error) {
+	if err := checkJSON(field, text); err != nil {
+		return object{}, err
 	}
+	return cutObject(field, text)
+}
+
+// cutObject cuts an object into its fields. It stands in JSON that has been checked.
+func cutObject(field string, raw []byte) (object, error) {
 	if kind := kindOf(raw); kind != "an object" {
 		return object{}, fault(field+", "+kind, "write an object", nil)
 	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(raw, &whole); err != nil {
-		return object{}, fault(field, "", err)
-	}
 	o := object{fields: map[string]json.RawMessage{}}
-	d := json.NewDecoder(bytes.NewReader(whole))
-	if _, err := d.Token(); err != nil { // the brace
-		return object{}, fault(field, "", err)
-	}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return object{}, fault(field, "", err)
+	for i := skipBlanks(raw, 1); raw[i] != '}'; {
+		end := valueEnd(raw, i)
+		name, err := parseText(field, raw[i:end])
+		if err != nil {
+			return object{}, err
 		}
-		if o.has(name) {
+		i = skipBlanks(raw, skipBlanks(raw, end)+1) // over the colon
+		end = valueEnd(raw, i)
+		switch {
+		case o.has(name):
 			return object{}, invalid("field", name, "a field stands once")
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return object{}, fault(field, "", err)
+		case len(o.names) == maxFields:
+			return object{}, fault(field, fmt.Sprintf("an object has at most %d fields", maxFields), nil)
 		}
 		o.names = append(o.names, name)
-		o.fields[name] = value
+		o.fields[name] = raw[i:end]
+		i = skipComma(raw, end)
 	}
 	return o, nil
+}
+
+// cutArray cuts an array into its elements. It stands in JSON that has been checked.
+func cutArray(field string, raw []byte) ([]json.RawMessage, error) {
+	if kind := kindOf(raw); kind != "an array" {
+		return nil, fault(field+", "+kind, "write an array", nil)
+	}
+	var elements []json.RawMessage
+	n := 0
+	for i := skipBlanks(raw, 1); raw[i] != ']'; n++ {
+		end := valueEnd(raw, i)
+		if n < maxItems {
+			elements = append(elements, raw[i:end])
+		}
+		i = skipComma(raw, end)
+	}
+	switch {
+	case n == 0:
+		return nil, fault(field+", an empty array", "name at least one", nil)
+	case n > maxItems:
+		return nil, tooMany(field, n)
+	}
+	return elements, nil
+}
+
+// checkJSON makes sure that what follows may cut a text into pieces without looking out for its end.
+func checkJSON(field string, text []byte) error {
+	if tooDeep(text) {
+		return fault(field, fmt.Sprintf("nesting goes at most %d levels deep", maxDepth), nil)
+	}
+	if json.Valid(text) {
+		return nil
+	}
+	var whole json.RawMessage
+	return fault(field, "", json.Unmarshal(text, &whole))
+}
+
+func skipBlanks(raw []byte, i int) int {
+	for strings.IndexByte(blanks, raw[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+func skipComma(raw []byte, i int) int {
+	if i = skipBlanks(raw, i); raw[i] == ',' {
+		i = skipBlanks(raw, i+1)
+	}
+	return i
+}
+
+// valueEnd returns where the value that begins at i ends.
+func valueEnd(raw []byte, i int) int {
+	depth, quoted := 0, false
+	for ; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '\\' && quoted:
+			i++
+			continue
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+			continue
+		case c == '{' || c == '[':
+			depth++
+			continue
+		case depth == 0 && strings.IndexByte(",:]}"+blanks, c) >= 0:
+			return i
+		case c == '}' || c == ']':
+			depth--
+		default:
+			continue
+		}
+		if depth == 0 && !quoted {
+			return i + 1
+		}
+	}
+	return i
 }
 
 // fault is the complaint about a field whose value is better not shown.
@@ -146,6 +223,32 @@ func (o object) time(field string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
+// must returns a field that names something and has to be there.
+func (o object) must(field string) (string, error) {
+	s, err := o.name(field)
+	if err == nil && s == "" {
+		err = invalid(field, "", "the event has to name it")
+	}
+	return s, err
+}
+
+// mustTime returns a time that has to be there: what has no time is never taken for now.
+func (o object) mustTime(field string) (time.Time, error) {
+	t, err := o.time(field)
+	if err == nil && t.IsZero() {
+		err = invalid(field, "", "the event has to say when")
+	}
+	return t, err
+}
+
+// object returns a field that holds an object and has to be there.
+func (o object) object(field string) (object, error) { return cutObject(field, o.fields[field]) }
+
+// array returns the elements of a field that holds an array and has to be there.
+func (o object) array(field string) ([]json.RawMessage, error) {
+	return cutArray(field, o.fields[field])
+}
+
 // onlyKnown reports the first field that is not among those known, with its value, so that a slip of the pen is told and
 // not passed over.
 func (o object) onlyKnown(known ...string) error {
@@ -153,6 +256,21 @@ func (o object) onlyKnown(known ...string) error {
 		if !slices.Contains(known, name) {
 			return &mpu.Error{Kind: mpu.Invalid, Target: fmt.Sprintf("field %q, %s", clip(name, 40), o.show(name)),
 				Hint: "known here: " + strings.Join(known, ", ")}
+		}
+	}
+	return nil
+}
+
+// noneLike reports the first field that is not one of ours and is spelt like one.
+func (o object) noneLike(ours []string) error {
+	for _, name := range o.names {
+		if slices.Contains(ours, name) {
+			continue
+		}
+		for _, field := range ours {
+			if fold(name) == fold(field) {
+				return invalid("field", name, "write "+field)
+			}
 		}
 	}
 	return nil
