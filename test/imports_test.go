@@ -67,6 +67,7 @@ var house = []struct {
 	{"functions/lambda", functionMay, []string{"github.com/aws/aws-lambda-go/"}},
 	{"functions/fc", functionMay, []string{"github.com/aliyun/fc-runtime-go-sdk/"}},
 	{"functions/scf", functionMay, []string{"github.com/tencentyun/scf-go-lib/"}},
+	{"functions/http", functionMay, nil},
 	{"functions/local", []string{"shared/", "events", "test/sandbox"}, []string{"github.com/"}},
 	{"events", nil, nil},
 	{"test/sandbox", nil, nil},

@@ -24,7 +24,7 @@ func main() {
 		os.Exit(1)
 	}
 	// The raw bytes are taken, because any other type would have the SDK refuse an odd event before it is read here.
-	fc.Start(func(ctx context.Context, event []byte) (*handler.Report, error) {
+	fc.Start(func(ctx context.Context, event []byte) (any, error) {
 		return h.Handle(withCallCredentials(ctx), event)
 	})
 }
@@ -52,5 +52,5 @@ func credentials(ctx context.Context, scheme string) (store.Credentials, error) 
 		c, _ := ctx.Value(callCredentials{}).(store.Credentials)
 		return c, nil
 	}
-	return store.Credentials{}, handler.ErrNoCredentials
+	return handler.FromEnvironment(ctx, scheme)
 }

@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/partsweep/partsweep/events"
 	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/mpu"
 )
 
 // demonstrate shows the whole job on real HTTP traffic: failures that were reported, failures that nobody reported, and
@@ -70,7 +72,7 @@ func handleFiles(ctx context.Context, h *handler.Handler, files []string) (sum s
 		if err != nil {
 			return sum, err
 		}
-		report, err := h.Handle(ctx, event)
+		report, err := h.Run(ctx, event)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", path.Base(name), err))
 		}
@@ -107,5 +109,10 @@ func actOnSandbox(ctx context.Context, o options, out, logs io.Writer) error {
 		return err
 	}
 	defer w.Close()
+	for _, arg := range o.args {
+		if r, err := mpu.Parse(arg); err == nil && !w.has(r.Bucket) {
+			return fmt.Errorf("the sandbox has no bucket %s; it has %s; add -live to act on your own", r.Bucket, strings.Join(w.buckets(), " "))
+		}
+	}
 	return act(ctx, o, w.platform(logs, o.plan), out)
 }

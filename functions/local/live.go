@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -67,34 +65,12 @@ var awsConfig = sync.OnceValues(func() (store.CredentialsFunc, error) {
 
 // vendorCredentials are taken from where each vendor's own tools take them.
 func vendorCredentials(ctx context.Context, scheme string) (store.Credentials, error) {
-	env := func(names ...string) string {
-		value := ""
-		for _, name := range names {
-			value = cmp.Or(value, os.Getenv(name))
-		}
-		return value
+	if scheme != "s3" {
+		return handler.FromEnvironment(ctx, scheme)
 	}
-	switch scheme {
-	case "s3":
-		retrieve, err := awsConfig()
-		if err != nil {
-			return store.Credentials{}, err
-		}
-		return retrieve(ctx)
-	case "cos":
-		return store.Credentials{
-			AccessKeyID:     env("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRET_ID"),
-			SecretAccessKey: env("TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SECRET_KEY"),
-			SessionToken:    env("TENCENTCLOUD_SESSIONTOKEN", "TENCENTCLOUD_SECURITY_TOKEN"),
-		}, nil
-	case "obs":
-		return store.Credentials{
-			AccessKeyID: env("OBS_ACCESS_KEY_ID"), SecretAccessKey: env("OBS_SECRET_ACCESS_KEY"), SessionToken: env("OBS_SECURITY_TOKEN"),
-		}, nil
+	retrieve, err := awsConfig()
+	if err != nil {
+		return store.Credentials{}, err
 	}
-	return store.Credentials{
-		AccessKeyID:     env("ALIBABA_CLOUD_ACCESS_KEY_ID", "OSS_ACCESS_KEY_ID"),
-		SecretAccessKey: env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "OSS_ACCESS_KEY_SECRET"),
-		SessionToken:    env("ALIBABA_CLOUD_SECURITY_TOKEN", "OSS_SESSION_TOKEN"),
-	}, nil
+	return retrieve(ctx)
 }

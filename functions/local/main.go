@@ -25,7 +25,7 @@ import (
 	"github.com/partsweep/partsweep/shared/mpu"
 )
 
-const usage = `usage: local [-live] [-plan] [-v] [REQUEST | EVENT-FILE]...
+const usage = `usage: partsweep [-live] [-plan] [-v] [REQUEST | EVENT-FILE]...
 
 Without an argument: a demonstration on six services in memory. No account, no network but 127.0.0.1.
 
@@ -56,7 +56,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintln(stderr, "local:", err)
+		fmt.Fprintln(stderr, "partsweep:", err)
 		return 2
 	}
 	logs := io.Discard
@@ -72,13 +72,22 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = actOnSandbox(ctx, o, stdout, logs)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "local:", err)
+		fmt.Fprintln(stderr, "partsweep:", brief(err))
 		if mpu.KindOf(err) == mpu.Invalid {
 			return 2
 		}
 		return 1
 	}
 	return 0
+}
+
+// brief leaves out what the report has already said.
+func brief(err error) string {
+	if unfinished := janitor.UnfinishedError(""); errors.As(err, &unfinished) {
+		text, _, _ := strings.Cut(unfinished.Error(), "; first: ")
+		return text + ", as said above"
+	}
+	return err.Error()
 }
 
 func parseArgs(args []string, stderr io.Writer) (options, error) {
@@ -110,7 +119,7 @@ func parseArgs(args []string, stderr io.Writer) (options, error) {
 // act works the arguments off and prints one table. Requests are read before anything is sent, so that a typing error in
 // the last one stops the first.
 func act(ctx context.Context, o options, p handler.Platform, stdout io.Writer) error {
-	var tasks []janitor.Task
+	var requests []mpu.Request
 	var files [][]byte
 	for _, arg := range o.args {
 		if strings.Contains(arg, "://") {
@@ -118,7 +127,7 @@ func act(ctx context.Context, o options, p handler.Platform, stdout io.Writer) e
 			if err != nil {
 				return err
 			}
-			tasks = append(tasks, janitor.Task{Request: r, PlanOnly: o.plan})
+			requests = append(requests, r)
 			continue
 		}
 		event, err := readEvent(arg)
@@ -133,19 +142,20 @@ func act(ctx context.Context, o options, p handler.Platform, stdout io.Writer) e
 	}
 	var sum summary
 	var errs []error
-	if len(tasks) > 0 {
-		report, err := h.Do(ctx, tasks)
+	if len(requests) > 0 {
+		report, err := h.Do(ctx, requests, o.plan)
 		errs = append(errs, err)
 		sum.add(report)
 	}
 	for _, event := range files {
-		report, err := h.Handle(ctx, event)
+		report, err := h.Run(ctx, event)
 		errs = append(errs, err)
 		sum.add(report)
 	}
 	sum.print(stdout, h.Settings())
 	fmt.Fprintln(stdout)
 	sum.printExamples(stdout)
+	sum.printHints(stdout, requests)
 	return errors.Join(errs...)
 }
 
@@ -157,7 +167,7 @@ func readEvent(name string) ([]byte, error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("%w; a request has the form s3://bucket?olderThan=2d", err)
+			return nil, &mpu.Error{Kind: mpu.Invalid, Op: "argument", Err: err, Hint: "an event file, or a request such as s3://bucket?olderThan=2d"}
 		}
 		defer f.Close()
 		in = f

@@ -139,9 +139,10 @@ func TestArguments(t *testing.T) {
 		{"one wrong among two", []string{"s3://media-in?olderThan=1d", "s3://media-in?olderThan=soon"}, 2, "soon"},
 		{"unknown flag", []string{"-force"}, 2, "-force"},
 		{"flag behind an argument", []string{"s3://media-in?olderThan=1d", "-plan"}, 2, "-plan"},
-		{"no such file", []string{"nowhere.json"}, 1, "nowhere.json"},
+		{"no such file", []string{"nowhere.json"}, 2, "nowhere.json"},
 		{"empty event", []string{empty}, 1, "invalid"},
-		{"bucket that is not allowed", []string{"s3://other?olderThan=1d"}, 1, "PARTSWEEP_BUCKETS"},
+		{"bucket that is not there", []string{"s3://other?olderThan=1d"}, 1, "-live"},
+		{"a prefix written as a key", []string{"s3://media-in/raw/?olderThan=1d"}, 0, "s3://media-in?prefix=raw/&olderThan=1d"},
 		{"live with nothing to do", []string{"-live"}, 2, "-live"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,14 +21,15 @@ type summary struct {
 	monthly       float64
 	kept, planned []janitor.Example
 	lines         []string // notes, ignored events and failures
+	plan          bool     // nothing was done
 }
 
 func (s *summary) add(r *handler.Report) {
-	o := summary{totals: r.Services, monthly: r.MonthlyUSD, kept: r.Kept, planned: r.Planned}
+	o := summary{totals: r.Services, monthly: r.MonthlyUSD, kept: r.Kept, planned: r.Planned, plan: r.Mode == "plan"}
 	for _, list := range []struct {
 		title string
 		lines []string
-	}{{"ignored", r.Ignored}, {"note", r.Notes}, {"failed", r.Failures}, {"left to do", r.Rest}} {
+	}{{"ignored", r.Ignored}, {"note", r.Notes}, {"failed", r.Failures}, {"left to do, ask again with", r.Rest}} {
 		for _, line := range list.lines {
 			o.lines = append(o.lines, list.title+": "+strings.ReplaceAll(line, "\n", " "))
 		}
@@ -47,6 +48,7 @@ func (s *summary) merge(o summary) {
 		s.totals[name].Add(*t)
 	}
 	s.monthly += o.monthly
+	s.plan = o.plan
 	s.kept = append(s.kept, o.kept...)
 	s.planned = append(s.planned, o.planned...)
 	s.lines = append(s.lines, o.lines...)
@@ -64,7 +66,7 @@ func (s *summary) total() janitor.Totals {
 func (s *summary) print(out io.Writer, settings handler.Settings) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	total := s.total()
-	planned := total.Planned > 0
+	planned := s.plan
 	columns := "service\tfound\taborted\tgone\tfailed\tdeferred\tfreed\ta month\tkept\t  why"
 	if planned {
 		columns = strings.NewReplacer("aborted", "would abort", "freed", "could free").Replace(columns)
@@ -116,6 +118,20 @@ func (s *summary) printExamples(out io.Writer) {
 			break
 		}
 		fmt.Fprintf(out, "  would be aborted: %s, %s, %s\n", e.Upload, size(e.Bytes), e.Detail)
+	}
+}
+
+// printHints says what a request that found nothing may have meant.
+func (s *summary) printHints(out io.Writer, requests []mpu.Request) {
+	if s.total().Found > 0 || len(s.lines) > 0 {
+		return
+	}
+	fmt.Fprintln(out, "  nothing was found: no upload is open there")
+	for _, r := range requests {
+		if key, ok := strings.CutSuffix(strings.TrimSuffix(r.Key, "*"), "/"); ok || key != r.Key {
+			r.Prefix, r.Key = strings.TrimSuffix(r.Key, "*"), ""
+			fmt.Fprintf(out, "  for all that lies under a prefix, write %s\n", r)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -167,15 +168,12 @@ func (w *world) config(service sandbox.Service) store.Config {
 
 // platform is a function's view of the world: settings, clock and credentials.
 func (w *world) platform(logs io.Writer, plan bool) handler.Platform {
-	environ := []string{handler.Prefix + "MPS_DELETE_MEDIA=allow", handler.Prefix + "MODE=apply"}
+	environ := []string{handler.Prefix + "MPS_DELETE_MEDIA=allow", handler.Prefix + "MODE=apply",
+		handler.Prefix + "VOD_LOOKBACK=36500d"} // its days are long past
 	if plan {
 		environ = append(environ, handler.Prefix+"MODE=plan")
 	}
-	buckets := fmt.Sprintf("vod://%[1]s mps://%[1]s", mediaRegion)
-	for _, p := range places {
-		buckets += fmt.Sprintf(" %s://%s?region=%s", p.service, p.bucket, p.region)
-	}
-	environ = append(environ, handler.Prefix+"BUCKETS="+buckets)
+	environ = append(environ, handler.Prefix+"BUCKETS="+strings.Join(w.buckets(), " "))
 	for _, s := range sandbox.Services {
 		name := handler.Prefix + strings.ToUpper(string(s))
 		environ = append(environ, name+"_ENDPOINT="+w.URL(s),
@@ -185,6 +183,21 @@ func (w *world) platform(logs io.Writer, plan bool) handler.Platform {
 		}
 	}
 	return handler.Platform{Name: "local", Environ: environ, Open: all.Open, Log: logs, Now: w.now}
+}
+
+// buckets are all that there are, in the notation.
+func (w *world) buckets() []string {
+	all := []string{"vod://" + mediaRegion, "mps://" + mediaRegion}
+	for _, p := range places {
+		all = append(all, mpu.Bucket{Store: string(p.service), Region: p.region, Name: p.bucket}.String())
+	}
+	return all
+}
+
+// has reports whether there is such a bucket.
+func (w *world) has(b mpu.Bucket) bool {
+	return b.Name == mpu.AnyBucket || mpu.ByMediaID(b.Store) && b.Name == mediaRegion ||
+		slices.ContainsFunc(places, func(p place) bool { return string(p.service) == b.Store && p.bucket == b.Name })
 }
 
 // held counts the uploads that hold parts or wait for them, and the bytes in them, as the sandbox sees it.

@@ -15,17 +15,16 @@ import (
 	"github.com/tencentyun/scf-go-lib/functioncontext"
 
 	"github.com/partsweep/partsweep/shared/handler"
-	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/store/all"
 )
 
 func main() {
-	h, err := handler.New(handler.Platform{Name: "scf", Environ: os.Environ(), Open: all.Open, Credentials: credentials})
+	h, err := handler.New(handler.Platform{Name: "scf", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
 		os.Exit(1)
 	}
-	cloudfunction.Start(func(ctx context.Context, event json.RawMessage) (*handler.Report, error) {
+	cloudfunction.Start(func(ctx context.Context, event json.RawMessage) (any, error) {
 		ctx, cancel := withDeadline(ctx)
 		defer cancel()
 		return h.Handle(ctx, event)
@@ -43,16 +42,4 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 		limit = time.Duration(call.TimeLimitInMs) * time.Millisecond
 	}
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
-}
-
-// credentials are the role's. They are read for every request, because SCF renews them in the environment.
-func credentials(_ context.Context, scheme string) (store.Credentials, error) {
-	if scheme != "cos" {
-		return store.Credentials{}, handler.ErrNoCredentials
-	}
-	return store.Credentials{
-		AccessKeyID:     os.Getenv("TENCENTCLOUD_SECRETID"),
-		SecretAccessKey: os.Getenv("TENCENTCLOUD_SECRETKEY"),
-		SessionToken:    os.Getenv("TENCENTCLOUD_SESSIONTOKEN"),
-	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -60,9 +61,11 @@ type Handler struct {
 type service struct {
 	driver store.Driver
 	pace   store.Layer
+	bounds map[string]store.Layer // by bucket: what is in flight to one, whoever asks
 }
 
-// New reads the settings and makes a handler. It opens nothing and sends nothing.
+// New reads the settings and makes a handler. It opens the drivers that the settings name, so that what is wrong with a
+// setting stops the start, and sends nothing.
 func New(p Platform) (*Handler, error) {
 	settings, err := ParseSettings(p.Environ)
 	if err != nil {
@@ -72,33 +75,70 @@ func New(p Platform) (*Handler, error) {
 		p.Log = os.Stdout
 	}
 	log := slog.New(slog.NewJSONHandler(p.Log, &slog.HandlerOptions{Level: settings.LogLevel}))
-	return &Handler{platform: p, settings: settings, log: log, services: map[string]*service{}}, nil
+	p.Environ = nil // it holds secrets, and has been read
+	h := &Handler{platform: p, settings: settings, log: log, services: map[string]*service{}}
+	for _, b := range settings.Buckets {
+		if _, err := h.service(b.Bucket.Store); err != nil {
+			return nil, nameSetting(b.Bucket.Store, err)
+		}
+	}
+	return h, nil
 }
+
+// nameSetting says which variable a driver complains about.
+func nameSetting(scheme string, err error) error {
+	name := Prefix + strings.ToUpper(scheme) + "_…"
+	for field, setting := range map[string]string{"Region": "REGION", "Endpoint": "ENDPOINT", "PathStyle": "PATH_STYLE", "Signature": "SIGNATURE"} {
+		if e := (*mpu.Error)(nil); errors.As(err, &e) && strings.HasPrefix(e.Target, field) {
+			name = Prefix + strings.ToUpper(scheme) + "_" + setting
+		}
+	}
+	return &mpu.Error{Kind: mpu.Invalid, Op: "setting", Target: name, Err: err}
+}
+
+// Format keeps a Handler from printing what it holds, credentials among it.
+func (h *Handler) Format(w fmt.State, _ rune) { io.WriteString(w, "handler on "+h.platform.Name) }
 
 // Settings returns what the environment said.
 func (h *Handler) Settings() Settings { return h.settings }
 
-// Handle handles one event as a platform delivers it. The report is complete even where the error is not nil.
-func (h *Handler) Handle(ctx context.Context, event []byte) (*Report, error) {
-	parsed, err := trigger.Parse(event)
-	if err != nil {
-		return h.run(ctx, "unknown", nil, []error{err})
+// Handle handles one event and answers in the shape that the platform wants: the report for most, the unfinished messages
+// for SQS, a result for each task for S3 Batch Operations, a response for a web request. Where the shape itself says what
+// is unfinished, the error is nil.
+func (h *Handler) Handle(ctx context.Context, event []byte) (any, error) {
+	e, err := trigger.Parse(event)
+	if err == nil && e.HTTP != nil {
+		return h.answerHTTP(ctx, e.HTTP), nil
 	}
-	var tasks []janitor.Task
-	var errs []error
-	for _, item := range parsed.Items {
-		if item.Err != nil {
-			errs = append(errs, item.Err)
-			continue
-		}
-		tasks = append(tasks, janitor.Task{Request: item.Request, PlanOnly: item.PlanOnly})
+	report, errs := h.run(ctx, e, err)
+	switch {
+	case e.Answer == trigger.AnswerSQS && h.settings.SQSPartial:
+		return answerSQS(e.Items, errs), nil
+	case e.Answer == trigger.AnswerS3Batch:
+		return answerS3Batch(e, errs), nil
 	}
-	return h.run(ctx, parsed.Source, tasks, errs)
+	return report, report.Err()
+}
+
+// Run handles one event and reports, whatever shape the platform would want. The report is complete even where the error
+// is not nil.
+func (h *Handler) Run(ctx context.Context, event []byte) (*Report, error) {
+	e, err := trigger.Parse(event)
+	if err == nil && e.HTTP != nil {
+		e, err = h.believe(e.HTTP)
+	}
+	report, _ := h.run(ctx, e, err)
+	return report, report.Err()
 }
 
 // Do works off requests that need no event, such as those typed at a terminal.
-func (h *Handler) Do(ctx context.Context, tasks []janitor.Task) (*Report, error) {
-	return h.run(ctx, "by hand", tasks, nil)
+func (h *Handler) Do(ctx context.Context, requests []mpu.Request, planOnly bool) (*Report, error) {
+	e := trigger.Event{Source: "by hand"}
+	for _, r := range requests {
+		e.Items = append(e.Items, trigger.Item{Request: r, PlanOnly: planOnly})
+	}
+	report, _ := h.run(ctx, e, nil)
+	return report, report.Err()
 }
 
 // A Report is the janitor's, with the source of the event and what the freed bytes cost.
@@ -108,33 +148,66 @@ type Report struct {
 	MonthlyUSD float64 `json:"monthlyUSD"` // estimated cost of the freed bytes a month
 }
 
-// run works off what is allowed. Problems are errors that came up before.
-func (h *Handler) run(ctx context.Context, source string, tasks []janitor.Task, problems []error) (*Report, error) {
-	var allowed []janitor.Task
-	for _, t := range tasks {
-		requests, err := h.settings.allowed(t.Request)
-		if err != nil {
-			problems = append(problems, err)
-		}
+// run works off what is allowed of an event, and returns the report and, for each item, what of it is not done. A problem
+// is an error that came up before, about the event as a whole.
+func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Report, []error) {
+	errs := make([]error, len(e.Items))
+	var tasks []janitor.Task
+	var owner []int // the item of each task
+	for i, item := range e.Items {
+		requests, err := h.requests(ctx, item)
+		errs[i] = err
 		for _, r := range requests {
-			allowed = append(allowed, janitor.Task{Request: r, PlanOnly: t.PlanOnly})
+			tasks = append(tasks, janitor.Task{Request: r, PlanOnly: item.PlanOnly})
+			owner = append(owner, i)
 		}
 	}
-	report := &Report{Source: source, Report: h.janitor().Run(ctx, allowed)}
-	for _, err := range problems {
-		if errors.Is(err, mpu.Ignored) {
+	report := &Report{Source: e.Source, Report: h.janitor().Run(ctx, tasks)}
+	for _, err := range append(slices.Clone(errs), problem) {
+		switch {
+		case errors.Is(err, mpu.Ignored):
 			report.Ignore(err)
-		} else {
+		case err != nil:
 			report.Fail(err)
 		}
 	}
 	h.handOn(ctx, report)
+	for task, i := range owner {
+		if errs[i] == nil {
+			errs[i] = report.TaskErr(task)
+		}
+	}
 	for name, t := range report.Services {
 		report.MonthlyUSD += h.settings.Price(name).MonthlyCost(t.BytesFreed)
 	}
-	err := report.Err()
-	h.conclude(ctx, report, err)
-	return report, err
+	h.conclude(ctx, report)
+	return report, errs
+}
+
+// requests are those of an item that the settings allow.
+func (h *Handler) requests(ctx context.Context, item trigger.Item) ([]mpu.Request, error) {
+	r, err := item.Request, item.Err
+	if err == nil && item.URLJob != "" {
+		r, err = h.lookUp(ctx, item)
+	}
+	if err == nil {
+		err = h.withinLookback(r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.settings.allowed(r)
+}
+
+// withinLookback refuses a sweep of records that would look for older ones than it lists, and so find none.
+func (h *Handler) withinLookback(r mpu.Request) error {
+	back := h.settings.lookback(r.Bucket.Store)
+	oldest := r.At(h.wallClock()).Before
+	if back == 0 || !r.IsSweep() || oldest.IsZero() || oldest.After(h.wallClock().Add(-back)) {
+		return nil
+	}
+	return &mpu.Error{Kind: mpu.Invalid, Op: "request", Target: r.String(),
+		Hint: fmt.Sprintf("records older than %s are not looked for; raise %s%s_LOOKBACK", mpu.FormatAge(back), Prefix, strings.ToUpper(r.Bucket.Store))}
 }
 
 func (h *Handler) janitor() *janitor.Janitor {
@@ -157,9 +230,9 @@ func (h *Handler) handOn(ctx context.Context, report *Report) {
 }
 
 // conclude writes the report as the last line of the log.
-func (h *Handler) conclude(ctx context.Context, report *Report, err error) {
+func (h *Handler) conclude(ctx context.Context, report *Report) {
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("platform", h.platform.Name), slog.Any("report", report)}
-	if err != nil {
+	if err := report.Err(); err != nil {
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
@@ -169,34 +242,40 @@ func (h *Handler) conclude(ctx context.Context, report *Report, err error) {
 // open returns the store that a bucket is in: its driver, and around every request, from the outside in, a retry, the
 // pace that the service publishes, a bound on what is in flight to this bucket, and the log.
 func (h *Handler) open(b mpu.Bucket) (*store.Store, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	s, err := h.service(b.Store)
 	if err != nil {
 		return nil, err
 	}
+	if len(s.bounds) > 10_000 {
+		clear(s.bounds) // a warm function that was asked about ever new buckets
+	}
+	if s.bounds[b.Name] == nil {
+		s.bounds[b.Name] = store.Bound(h.settings.Concurrency)
+	}
 	return store.New(s.driver,
 		store.Retry(8, 200*time.Millisecond, 20*time.Second),
 		s.pace,
-		store.Bound(h.settings.Concurrency),
+		s.bounds[b.Name],
 		store.Log(h.log),
 	), nil
 }
 
-// service opens a driver when it is first needed.
+// service opens a driver. The caller holds the lock.
 func (h *Handler) service(scheme string) (*service, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if s := h.services[scheme]; s != nil {
 		return s, nil
 	}
 	of := h.settings.Stores[scheme]
 	driver, err := h.platform.Open(scheme, store.Config{
-		Region: of.Region, Endpoint: of.Endpoint, PathStyle: of.PathStyle, Signature: of.Signature,
+		Region: of.Region, Endpoint: of.Endpoint, PathStyle: of.PathStyle, Signature: of.Signature, Lookback: h.settings.lookback(scheme),
 		Credentials: func(ctx context.Context) (store.Credentials, error) { return h.credentials(ctx, scheme) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &service{driver: driver, pace: store.Pace(nil)}
+	s := &service{driver: driver, pace: store.Pace(nil), bounds: map[string]store.Layer{}}
 	if rated, ok := driver.(store.RatedDriver); ok {
 		s.pace = store.Pace(rated.Rates())
 	}

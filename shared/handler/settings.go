@@ -1,9 +1,10 @@
 package handler
 
 import (
-	"cmp"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -26,14 +27,38 @@ type Settings struct {
 	MaxAborts   int
 	Concurrency int // requests in flight a bucket
 	DeleteMedia bool
+	SQSPartial  bool
+	HTTPAddr    string // where functions/http listens; empty: where the platform wants it
+	HTTPToken   Secret // what a web request must bring; empty: none is good enough
+	HTTPTrusted bool   // the platform lets nobody in that it has not authenticated
+	CallbackURL string // the callback of ApsaraVideo VOD as it is configured there, and its key
+	CallbackKey Secret
 	LogLevel    slog.Level
 	Stores      map[string]StoreSettings
 }
+
+// A Secret does not print.
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(secret)"
+}
+
+// GoString hides it from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides it from JSON, and so from logs.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // StoreSettings are those of one service.
 type StoreSettings struct {
 	Region, Endpoint, Signature string
 	PathStyle                   bool
+	Lookback                    time.Duration
 	Credentials                 store.Credentials // empty: the platform's own
 	Price                       float64           // USD a GB and month; 0: the built-in figure
 }
@@ -55,14 +80,14 @@ var (
 
 // Catalogue lists every setting. There are no others: an unknown PARTSWEEP_ variable stops the start.
 var Catalogue = []Setting{
-	{Name: "BUCKETS", Default: "none", Meaning: "what may be touched, in the notation, separated by blanks: `s3://videos cos://media-1250000000?region=ap-beijing s3://logs?prefix=tmp/`; `s3://*` is every bucket", set: setBuckets},
+	{Name: "BUCKETS", Default: "none", Meaning: "what may be touched, in the notation, separated by blanks or commas: `s3://videos cos://media-1250000000?region=ap-beijing s3://logs?prefix=tmp/`; `s3://*` allows every bucket that a request names", set: setBuckets},
 	{Name: "MODE", Default: "plan", Meaning: "`plan` reports and aborts nothing; `apply` aborts", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"plan": func() { s.Apply = false }, "apply": func() { s.Apply = true }})
 	}},
-	{Name: "MIN_AGE", Default: "24h", Meaning: "how long nothing must have happened to an upload; no request can undercut it but one that names the upload ID (`90m`, `48h`, `7d`)", set: func(s *Settings, v string) error {
+	{Name: "MIN_AGE", Default: "24h", Meaning: "how long nothing must have happened to an upload; no request can undercut it but one that names the upload ID and says since when (`90m`, `48h`, `7d`)", set: func(s *Settings, v string) error {
 		return parseInto(&s.MinAge, v, mpu.ParseAge, func(d time.Duration) bool { return d >= time.Minute }, "an age of at least 1m")
 	}},
-	{Name: "MAX_ABORTS", Default: "1000000", Meaning: "the most that one run aborts; the rest is deferred, not lost", set: func(s *Settings, v string) error {
+	{Name: "MAX_ABORTS", Default: "1000000", Meaning: "the most that one run aborts; the rest is deferred, not lost; a plan shows everything", set: func(s *Settings, v string) error {
 		return parseInto(&s.MaxAborts, v, strconv.Atoi, func(n int) bool { return n > 0 }, "a whole number above 0")
 	}},
 	{Name: "CONCURRENCY", Default: "64", Meaning: "requests in flight to one bucket", set: func(s *Settings, v string) error {
@@ -71,16 +96,34 @@ var Catalogue = []Setting{
 	{Name: "MPS_DELETE_MEDIA", Default: "no", Meaning: "`allow` lets a request that names media IDs call MPS DeleteMedia, which removes records and frees no storage", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"no": func() {}, "allow": func() { s.DeleteMedia = true }})
 	}},
-	{Name: "LOG_LEVEL", Default: "info", Meaning: "`debug`, `info`, `warn` or `error`", set: func(s *Settings, v string) error {
-		return s.LogLevel.UnmarshalText([]byte(v))
+	{Name: "SQS_PARTIAL", Default: "false", Meaning: "`true` answers an SQS batch with the messages that are not done; only for an event source mapping with `ReportBatchItemFailures`, without which SQS would delete them", set: func(s *Settings, v string) error {
+		return parseInto(&s.SQSPartial, v, strconv.ParseBool, func(bool) bool { return true }, "true or false")
 	}},
-	{Name: "STORE_REGION", Default: "none", Meaning: "region of buckets that do not name theirs", stores: []string{"s3", "cos", "obs", "oss"}, setFor: func(s *StoreSettings, v string) error { s.Region = v; return nil }},
-	{Name: "STORE_ENDPOINT", Default: "the vendor's", Meaning: "`https://host`, perhaps with `{bucket}` and `{region}`; for S3 anything that speaks it", stores: allStores, setFor: setEndpoint},
+	{Name: "HTTP_ADDR", Default: "the platform's port", Meaning: "where the HTTP function listens, as `127.0.0.1:8000` or `:8000`", set: func(s *Settings, v string) error {
+		return parseInto(&s.HTTPAddr, v, func(v string) (string, error) { _, _, err := net.SplitHostPort(v); return v, err }, func(string) bool { return true }, "host:port or :port")
+	}},
+	{Name: "HTTP_TOKEN", Default: "none", Meaning: "the bearer token that a web request must bring, at least 16 characters", set: func(s *Settings, v string) error {
+		return parseInto(&s.HTTPToken, v, func(v string) (Secret, error) { return Secret(v), nil }, func(v Secret) bool { return len(v) >= 16 }, "at least 16 characters")
+	}},
+	{Name: "HTTP_AUTH", Default: "token", Meaning: "`platform` believes every web request: only where the platform lets nobody in that it has not authenticated itself", set: func(s *Settings, v string) error {
+		return choose(v, map[string]func(){"token": func() {}, "platform": func() { s.HTTPTrusted = true }})
+	}},
+	{Name: "VOD_CALLBACK_URL", Default: "none", Meaning: "the HTTP callback as it is configured in ApsaraVideo VOD, to the letter", set: func(s *Settings, v string) error { s.CallbackURL = v; return nil }},
+	{Name: "VOD_CALLBACK_KEY", Default: "none", Meaning: "the authentication key of that callback; without it no callback is believed", set: func(s *Settings, v string) error { s.CallbackKey = Secret(v); return nil }},
+	{Name: "LOG_LEVEL", Default: "info", Meaning: "`debug`, `info`, `warn` or `error`", set: func(s *Settings, v string) error {
+		return choose(v, map[string]func(){"debug": func() { s.LogLevel = slog.LevelDebug }, "info": func() {},
+			"warn": func() { s.LogLevel = slog.LevelWarn }, "error": func() { s.LogLevel = slog.LevelError }})
+	}},
+	{Name: "STORE_REGION", Default: "none", Meaning: "region of buckets that do not name theirs; for VOD the one that callbacks are about", stores: []string{"s3", "cos", "obs", "oss", "vod"}, setFor: func(s *StoreSettings, v string) error { s.Region = v; return nil }},
+	{Name: "STORE_ENDPOINT", Default: "the vendor's", Meaning: "`https://host` or `http://host`, perhaps with `{bucket}` and `{region}`; for S3 anything that speaks it", stores: allStores, setFor: setEndpoint},
 	{Name: "STORE_PATH_STYLE", Default: "false", Meaning: "`true` puts the bucket into the path", stores: pathStyle, setFor: func(s *StoreSettings, v string) error {
 		return parseInto(&s.PathStyle, v, strconv.ParseBool, func(bool) bool { return true }, "true or false")
 	}},
 	{Name: "STORE_SIGNATURE", Default: "v4", Meaning: "`v4`, or `v2` for operators that know only that", stores: []string{"obs"}, setFor: func(s *StoreSettings, v string) error {
 		return choose(v, map[string]func(){"v2": func() { s.Signature = v }, "v4": func() { s.Signature = v }})
+	}},
+	{Name: "STORE_LOOKBACK", Default: "8d", Meaning: "how far back a sweep looks for records; VOD removes parts by itself after 7 days, but not from buckets of your own", stores: []string{"vod"}, setFor: func(s *StoreSettings, v string) error {
+		return parseInto(&s.Lookback, v, mpu.ParseAge, func(d time.Duration) bool { return d >= 48*time.Hour }, "an age of at least 2d")
 	}},
 	{Name: "STORE_ACCESS_KEY_ID", Default: "the platform's", Meaning: "credentials for another vendor's cloud", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.AccessKeyID = v; return nil }},
 	{Name: "STORE_SECRET_ACCESS_KEY", Default: "the platform's", Meaning: "and their secret", stores: allStores, setFor: func(s *StoreSettings, v string) error { s.Credentials.SecretAccessKey = v; return nil }},
@@ -95,17 +138,34 @@ var Catalogue = []Setting{
 func ParseSettings(environ []string) (Settings, error) {
 	s := Settings{MinAge: janitor.DefaultMinAge, MaxAborts: janitor.DefaultMaxAborts, Concurrency: janitor.DefaultWorkers,
 		Stores: map[string]StoreSettings{}}
-	for _, entry := range slices.Sorted(slices.Values(environ)) {
-		name, value, _ := strings.Cut(entry, "=")
-		short, ours := strings.CutPrefix(name, Prefix)
-		if !ours || strings.TrimSpace(value) == "" {
+	values := map[string]string{}
+	for _, entry := range environ {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, Prefix) {
+			values[name] = strings.TrimSpace(value) // of two, the later one counts, as for a process
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if values[name] == "" {
 			continue
 		}
-		if err := s.set(short, strings.TrimSpace(value)); err != nil {
+		if err := s.set(strings.TrimPrefix(name, Prefix), values[name]); err != nil {
 			return Settings{}, &mpu.Error{Kind: mpu.Invalid, Op: "setting", Target: name, Err: err}
 		}
 	}
+	for i, b := range s.Buckets {
+		if of := s.Stores[b.Bucket.Store]; b.Bucket.Region == "" {
+			s.Buckets[i].Bucket.Region = of.Region
+		}
+	}
 	return s, s.contradiction()
+}
+
+// lookback is how far back a sweep of a store's records looks, 0 for no limit.
+func (s *Settings) lookback(store string) time.Duration {
+	if back := s.Stores[store].Lookback; back > 0 || store != "vod" {
+		return back
+	}
+	return 8 * 24 * time.Hour
 }
 
 func (s *Settings) set(name, value string) error {
@@ -122,13 +182,18 @@ func (s *Settings) set(name, value string) error {
 			}
 		}
 	}
-	return fmt.Errorf("no such setting; the nearest is %s%s", Prefix, nearest(name))
+	if near := nearest(name); near != "" {
+		return fmt.Errorf("no such setting; the nearest is %s%s", Prefix, near)
+	}
+	return fmt.Errorf("no such setting")
 }
 
 // quoteValue adds the value to an error, unless it may be a secret.
 func quoteValue(c Setting, value string, err error) error {
-	if err == nil || strings.Contains(c.Name, "KEY") || strings.Contains(c.Name, "TOKEN") {
-		return err
+	for _, part := range []string{"KEY", "TOKEN", "URL", "ENDPOINT", "BUCKETS"} { // secrets, and what people paste secrets into
+		if err == nil || strings.Contains(c.Name, part) {
+			return err
+		}
 	}
 	return fmt.Errorf("value %q: %w", value, err)
 }
@@ -139,7 +204,15 @@ func (s *Settings) contradiction() error {
 		return &mpu.Error{Kind: mpu.Invalid, Op: "setting", Target: Prefix + name, Err: fmt.Errorf(format, args...)}
 	}
 	if len(s.Buckets) == 0 {
-		return complain("BUCKETS", "not set, so nothing may be touched; name the buckets, or type s3://*")
+		return complain("BUCKETS", "not set, so nothing may be touched; name the buckets")
+	}
+	switch {
+	case s.HTTPTrusted && s.HTTPToken != "":
+		return complain("HTTP_TOKEN", "set, but %sHTTP_AUTH=platform asks for none", Prefix)
+	case s.CallbackURL == "" && s.CallbackKey != "":
+		return complain("VOD_CALLBACK_URL", "not set, but %sVOD_CALLBACK_KEY is", Prefix)
+	case s.CallbackURL != "" && s.CallbackKey == "":
+		return complain("VOD_CALLBACK_KEY", "not set, but %sVOD_CALLBACK_URL is", Prefix)
 	}
 	mps := slices.ContainsFunc(s.Buckets, func(r mpu.Request) bool { return r.Bucket.Store == "mps" })
 	if s.DeleteMedia && !mps {
@@ -163,7 +236,7 @@ func (s *Settings) contradiction() error {
 			return complain(upper+"_PATH_STYLE", "the vendor's own endpoints refuse path style; set %s%s_ENDPOINT", Prefix, upper)
 		}
 		for _, b := range s.Buckets {
-			if b.Bucket.Store == name && b.Bucket.Name != mpu.AnyBucket && (name == "cos" || name == "oss" || name == "obs") && cmp.Or(b.Bucket.Region, st.Region) == "" {
+			if b.Bucket.Store == name && b.Bucket.Name != mpu.AnyBucket && (name == "cos" || name == "oss" || name == "obs") && b.Bucket.Region == "" {
 				return complain("BUCKETS", "%s names no region, and %s%s_REGION is not set; %s cannot be asked for it", b, Prefix, upper, name)
 			}
 		}
@@ -178,7 +251,7 @@ func setBuckets(s *Settings, value string) error {
 			return err
 		}
 		if r != (mpu.Request{Bucket: r.Bucket, Prefix: r.Prefix}) {
-			return fmt.Errorf("%s: only a bucket, its region and a prefix can stand here", field)
+			return fmt.Errorf("%s: only a bucket, its region and a prefix can stand here", r)
 		}
 		if r.Bucket.Name == mpu.AnyBucket && r.Prefix != "" {
 			return fmt.Errorf("%s: a prefix needs a bucket of its own", field)
@@ -192,7 +265,7 @@ func setEndpoint(s *StoreSettings, value string) error {
 	u, err := url.Parse(strings.NewReplacer("{bucket}", "bucket", "{region}", "region").Replace(value))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("write https://host or https://{bucket}.host")
+		return fmt.Errorf("write https://host or https://{bucket}.host, with no path, user or query")
 	}
 	s.Endpoint = strings.TrimRight(value, "/")
 	return nil
@@ -225,7 +298,7 @@ func parseInto[T any](field *T, value string, parse func(string) (T, error), ok 
 
 // nearest returns the name of the setting that shares most with a mistyped one.
 func nearest(name string) string {
-	best, score := "", -1
+	best, score := "", 0
 	for _, c := range Catalogue {
 		names := []string{c.Name}
 		if c.setFor != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store/all"
 )
 
 func TestParseSettings(t *testing.T) {
@@ -33,6 +35,15 @@ func TestParseSettings(t *testing.T) {
 	}
 	if s.Price("oss").Price != 0.02 || s.Price("s3").Price == 0 || s.Price("mps").Price != 0 {
 		t.Error("prices")
+	}
+}
+
+// Of two values the later one counts, and an empty one unsets.
+func TestLaterValueCounts(t *testing.T) {
+	s, err := ParseSettings([]string{"PARTSWEEP_BUCKETS=s3://a", "PARTSWEEP_BUCKETS=s3://z", "PARTSWEEP_BUCKETS=s3://m",
+		"PARTSWEEP_MODE=apply", "PARTSWEEP_MODE="})
+	if err != nil || len(s.Buckets) != 1 || s.Buckets[0].Bucket.Name != "m" || s.Apply {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
@@ -72,17 +83,28 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 		{"cos without a region", []string{"PARTSWEEP_BUCKETS=cos://media-1250000000"}, []string{"PARTSWEEP_BUCKETS", "PARTSWEEP_COS_REGION"}},
 		{"mps not allowed", []string{"PARTSWEEP_BUCKETS=mps://cn-shanghai"}, []string{"PARTSWEEP_BUCKETS", "PARTSWEEP_MPS_DELETE_MEDIA"}},
 		{"mps allowed nowhere", []string{ok, "PARTSWEEP_MPS_DELETE_MEDIA=allow"}, []string{"PARTSWEEP_MPS_DELETE_MEDIA"}},
-		{"endpoint", []string{ok, "PARTSWEEP_S3_ENDPOINT=minio:9000"}, []string{"PARTSWEEP_S3_ENDPOINT", "minio:9000"}},
+		{"endpoint", []string{ok, "PARTSWEEP_S3_ENDPOINT=minio:9000"}, []string{"PARTSWEEP_S3_ENDPOINT"}},
 		{"endpoint with a path", []string{ok, "PARTSWEEP_S3_ENDPOINT=https://h/bucket"}, []string{"PARTSWEEP_S3_ENDPOINT"}},
 		{"path style against {bucket}", []string{ok, "PARTSWEEP_S3_ENDPOINT=https://{bucket}.h", "PARTSWEEP_S3_PATH_STYLE=true"}, []string{"PARTSWEEP_S3_PATH_STYLE"}},
 		{"path style at the vendor's", []string{ok, "PARTSWEEP_OBS_PATH_STYLE=true"}, []string{"PARTSWEEP_OBS_PATH_STYLE", "PARTSWEEP_OBS_ENDPOINT"}},
 		{"signature", []string{ok, "PARTSWEEP_OBS_SIGNATURE=v3"}, []string{"PARTSWEEP_OBS_SIGNATURE", "v3"}},
 		{"half a credential", []string{ok, "PARTSWEEP_S3_ACCESS_KEY_ID=" + secret}, []string{"PARTSWEEP_S3_SECRET_ACCESS_KEY"}},
 		{"the other half", []string{ok, "PARTSWEEP_S3_SECRET_ACCESS_KEY=" + secret}, []string{"PARTSWEEP_S3_ACCESS_KEY_ID"}},
+		{"short token", []string{ok, "PARTSWEEP_HTTP_TOKEN=" + secret[:8]}, []string{"PARTSWEEP_HTTP_TOKEN", "16"}},
+		{"token that is not asked for", []string{ok, "PARTSWEEP_HTTP_TOKEN=" + secret + secret, "PARTSWEEP_HTTP_AUTH=platform"}, []string{"PARTSWEEP_HTTP_TOKEN", "PARTSWEEP_HTTP_AUTH"}},
+		{"callback without a key", []string{ok, "PARTSWEEP_VOD_CALLBACK_URL=https://x/"}, []string{"PARTSWEEP_VOD_CALLBACK_KEY"}},
+		{"callback without a URL", []string{ok, "PARTSWEEP_VOD_CALLBACK_KEY=" + secret}, []string{"PARTSWEEP_VOD_CALLBACK_URL"}},
+		{"partial", []string{ok, "PARTSWEEP_SQS_PARTIAL=perhaps"}, []string{"PARTSWEEP_SQS_PARTIAL", "perhaps"}},
+		{"region that is none", []string{ok, "PARTSWEEP_S3_REGION=EU West 1"}, []string{"PARTSWEEP_S3_REGION"}},
+		{"user in the endpoint", []string{ok, "PARTSWEEP_S3_ENDPOINT=https://user:" + secret + "@h"}, []string{"PARTSWEEP_S3_ENDPOINT"}},
+		{"signed URL for a bucket", []string{"PARTSWEEP_BUCKETS=s3://videos?X-Amz-Signature=" + secret}, []string{"PARTSWEEP_BUCKETS", "X-Amz-Signature"}},
+		{"signed URL for a bucket, by https", []string{"PARTSWEEP_BUCKETS=https://h/k?X-Amz-Signature=" + secret}, []string{"PARTSWEEP_BUCKETS"}},
+		{"look back", []string{ok, "PARTSWEEP_VOD_LOOKBACK=1d"}, []string{"PARTSWEEP_VOD_LOOKBACK", "1d"}},
+		{"token alone", []string{ok, "PARTSWEEP_S3_SESSION_TOKEN=" + secret}, []string{"PARTSWEEP_S3_SESSION_TOKEN"}},
 		{"price", []string{ok, "PARTSWEEP_S3_PRICE=cheap"}, []string{"PARTSWEEP_S3_PRICE", "cheap"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParseSettings(tt.environ)
+			_, err := New(Platform{Environ: tt.environ, Open: all.Open, Log: io.Discard})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -91,7 +113,7 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 					t.Errorf("error %q does not name %q", err, want)
 				}
 			}
-			if strings.Contains(err.Error(), secret) {
+			if strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), secret[:8]) {
 				t.Errorf("error %q holds a secret", err)
 			}
 		})
@@ -118,6 +140,7 @@ func TestAllowed(t *testing.T) {
 		{"s3://logs?prefix=tm", ""},
 		{"s3://logs", ""},
 		{"s3://logs/tmp/x?region=us-east-1", ""},
+		{"s3://videos?region=cn-north-1&olderThan=2d", "s3://videos?olderThan=2d"},
 		{"cos://a-1", "cos://a-1?region=ap-beijing"},
 		{"oss://anything?region=cn-shanghai", "oss://anything?region=cn-shanghai"},
 		{"s3://*?olderThan=7d", "s3://videos?olderThan=7d s3://logs?region=eu-west-1&prefix=tmp/&olderThan=7d"},
@@ -125,6 +148,8 @@ func TestAllowed(t *testing.T) {
 		{"s3://*?prefix=raw/", "s3://videos?prefix=raw/"},
 		{"oss://*", ""},
 		{"obs://*", ""},
+		{"cos://*?region=ap-guangzhou", ""},
+		{"cos://*?region=ap-beijing", "cos://a-1?region=ap-beijing"},
 	} {
 		t.Run(tt.request, func(t *testing.T) {
 			r, err := mpu.Parse(tt.request)

@@ -1,0 +1,76 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/trigger"
+)
+
+const (
+	maxBody = 1 << 20          // the largest body of a web request
+	maxTime = 15 * time.Minute // the longest run for one; it stops in time and says what is left
+)
+
+// ServeHTTP answers web requests, for container platforms. POST is work, under the same conditions as a web request that
+// comes wrapped into an event. GET /healthz says that the function is up. POST /invoke is an event of Alibaba Function
+// Compute's custom runtime, and is read as such where PARTSWEEP_HTTP_AUTH is platform.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		io.WriteString(w, "ok\n")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		status := http.StatusBadRequest
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		write(w, respond(status, map[string]string{"error": "the body cannot be read: " + err.Error()}))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), maxTime)
+	defer cancel()
+	r = r.WithContext(ctx)
+	if control := r.Header.Get("X-Fc-Control-Path"); control != "" && h.settings.HTTPTrusted {
+		h.serveFC(w, r, control, body)
+		return
+	}
+	write(w, h.answerHTTP(r.Context(), &trigger.HTTPRequest{
+		Platform: h.platform.Name, Method: r.Method, Path: r.URL.Path, Header: r.Header, Body: body,
+	}))
+}
+
+// serveFC answers the custom runtime's own requests ("Custom runtime": x-fc-status says whether the function failed).
+func (h *Handler) serveFC(w http.ResponseWriter, r *http.Request, control string, body []byte) {
+	if control != "/invoke" {
+		if control == "/http-invoke" {
+			write(w, h.answerHTTP(r.Context(), &trigger.HTTPRequest{
+				Platform: h.platform.Name, Method: r.Method, Path: r.URL.Path, Header: r.Header, Body: body,
+			}))
+		}
+		return // initialize and the like: there is nothing to do, and 200 says so
+	}
+	answer, err := h.Handle(r.Context(), body)
+	status := http.StatusOK
+	if err != nil {
+		status, answer = http.StatusNotFound, map[string]string{"errorMessage": err.Error()}
+	}
+	w.Header().Set("X-Fc-Status", strconv.Itoa(status))
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(answer)
+}
+
+func write(w http.ResponseWriter, a Response) {
+	for name, value := range a.Headers {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(a.StatusCode)
+	io.WriteString(w, a.Body)
+}

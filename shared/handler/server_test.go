@@ -1,0 +1,84 @@
+package handler
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestServeHTTP(t *testing.T) {
+	trusted := []string{"PARTSWEEP_HTTP_AUTH=platform"}
+	tokened := []string{"PARTSWEEP_HTTP_TOKEN=" + token}
+	bearer := map[string]string{"Authorization": "Bearer " + token}
+	sweep := `{"sweep":"s3://media?olderThan=48h"}`
+	for _, tt := range []struct {
+		name         string
+		environ      []string
+		method, path string
+		header       map[string]string
+		body         string
+		status, left int
+		fcStatus     string
+	}{
+		{"health", tokened, "GET", "/healthz", nil, "", 200, 1, ""},
+		{"work", tokened, "POST", "/", bearer, doneBody, 200, 0, ""},
+		{"work, no token", tokened, "POST", "/", nil, doneBody, 401, 1, ""},
+		{"another method", tokened, "DELETE", "/", bearer, doneBody, 400, 1, ""},
+		{"a body that is too large", tokened, "POST", "/", bearer, strings.Repeat(" ", maxBody+1), 413, 1, ""},
+		{"an FC event", trusted, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, sweep, 200, 0, "200"},
+		{"an FC event that fails", trusted, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, `{}`, 404, 1, "404"},
+		{"FC initialize", trusted, "POST", "/initialize", map[string]string{"X-Fc-Control-Path": "/initialize"}, sweep, 200, 1, ""},
+		{"an FC web request", trusted, "POST", "/", map[string]string{"X-Fc-Control-Path": "/http-invoke"}, doneBody, 200, 0, ""},
+		{"a forged FC event", tokened, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, sweep, 401, 1, ""},
+		{"a forged callback", tokened, "POST", "/", map[string]string{"X-VOD-SIGNATURE": "00", "X-VOD-TIMESTAMP": "1"}, doneBody, 403, 1, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, tt.environ...)
+			server := httptest.NewServer(w.Handler)
+			defer server.Close()
+			r, err := http.NewRequestWithContext(t.Context(), tt.method, server.URL+tt.path, strings.NewReader(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, value := range tt.header {
+				r.Header.Set(name, value)
+			}
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			body, err := io.ReadAll(res.Body)
+			if left := len(w.memory.Left()); err != nil || res.StatusCode != tt.status || left != tt.left || res.Header.Get("X-Fc-Status") != tt.fcStatus {
+				t.Errorf("status %d, want %d; %d left, want %d; x-fc-status %q, %v\n%s",
+					res.StatusCode, tt.status, left, tt.left, res.Header.Get("X-Fc-Status"), err, body)
+			}
+			if res.Header.Get("Content-Type") == "application/json" && !json.Valid(body) {
+				t.Errorf("not JSON: %s", body)
+			}
+		})
+	}
+}
+
+func TestFromEnvironment(t *testing.T) {
+	t.Setenv("TENCENTCLOUD_SECRETID", "id")
+	t.Setenv("TENCENTCLOUD_SECRETKEY", "key")
+	t.Setenv("TENCENTCLOUD_SESSIONTOKEN", "first")
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "half")
+	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")
+	if c, err := FromEnvironment(t.Context(), "cos"); err != nil || c.AccessKeyID != "id" || c.SessionToken != "first" {
+		t.Errorf("%v, %v", c, err)
+	}
+	t.Setenv("TENCENTCLOUD_SESSIONTOKEN", "renewed")
+	if c, _ := FromEnvironment(t.Context(), "cos"); c.SessionToken != "renewed" {
+		t.Error("a renewed token is not seen")
+	}
+	for _, scheme := range []string{"oss", "vod", "nothing"} {
+		if _, err := FromEnvironment(t.Context(), scheme); err == nil {
+			t.Errorf("%s has credentials", scheme)
+		}
+	}
+}
