@@ -630,3 +630,22 @@ func TestEveryOutcomeIsLogged(t *testing.T) {
 		t.Errorf("log\n%s", s)
 	}
 }
+
+// A key that may abort under some prefixes only is refused now and then, and goes on.
+func TestRefusalsNowAndThenDoNotStopTheRest(t *testing.T) {
+	m := &storetest.Memory{}
+	for i := range 60 {
+		m.Add(upload(fmt.Sprintf("k%02d", i), "u", 72*time.Hour))
+	}
+	m.OnAbort = func(u mpu.Upload) error {
+		if strings.HasSuffix(u.Key, "0") || strings.HasSuffix(u.Key, "5") {
+			return &mpu.Error{Kind: mpu.Denied, Op: "abort upload", Target: u.String()}
+		}
+		return nil
+	}
+	j := janitorOver(m)
+	j.Workers = 1
+	if r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")}); r.Totals.Aborted != 48 || r.Totals.Failed != 12 || r.Err() == nil {
+		t.Errorf("%+v, %v", r.Totals, r.Err())
+	}
+}

@@ -228,3 +228,19 @@ func TestNext(t *testing.T) {
 		})
 	}
 }
+
+// The records of uploads whose parts are gone stay for good, so a sweep looks back no further than it is told.
+func TestLookback(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	now := time.Now()
+	s.AddVideo(region, sandbox.Video{ID: "dead for months", Created: now.Add(-90 * 24 * time.Hour)})
+	s.AddVideo(region, sandbox.Video{ID: "recent", Created: now.Add(-3 * 24 * time.Hour)})
+	for lookback, want := range map[time.Duration]int{0: 2, 8 * 24 * time.Hour: 1, 365 * 24 * time.Hour: 2} {
+		d := open(t, s, sandbox.SecretAccessKey)
+		d.lookback = lookback
+		page, err := d.ListUploads(t.Context(), bucket, "", mpu.Marker{})
+		if err != nil || len(page.Uploads) != want {
+			t.Errorf("looking back %v: %v, %v; want %d", lookback, page.Uploads, err, want)
+		}
+	}
+}
