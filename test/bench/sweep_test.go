@@ -74,16 +74,14 @@ func sweep(b *testing.B, bootstrap string, uploads int) (peak int64, took time.D
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bootstrap)
 	cmd.Stderr = os.Stderr
-	cmd.Env = []string{
-		"AWS_LAMBDA_RUNTIME_API=" + host.Addr, "AWS_ACCESS_KEY_ID=" + sandbox.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY=" + sandbox.SecretAccessKey, "PARTSWEEP_BUCKETS=s3://" + bucket, "PARTSWEEP_MODE=apply",
-		"PARTSWEEP_S3_ENDPOINT=" + sb.URL(sandbox.S3), "PARTSWEEP_S3_PATH_STYLE=true",
-	}
+	role := runtimes.Credentials{AccessKeyID: sandbox.AccessKeyID, SecretAccessKey: sandbox.SecretAccessKey, SessionToken: sandbox.SessionToken}
+	cmd.Env = append(host.Environ(role), "PARTSWEEP_BUCKETS=s3://"+bucket, "PARTSWEEP_MODE=apply",
+		"PARTSWEEP_S3_ENDPOINT="+sb.URL(sandbox.S3), "PARTSWEEP_S3_PATH_STYLE=true")
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	start := time.Now()
-	result, err := host.Invoke(ctx, []byte(`{"sweep":"s3://media?olderThan=48h"}`), 15*time.Minute)
+	result, err := host.Invoke(ctx, []byte(`{"sweep":"s3://media?olderThan=48h"}`), runtimes.Call{Timeout: 15 * time.Minute})
 	took = time.Since(start)
 	peak = peakMemory(b, cmd.Process.Pid)
 	cmd.Process.Kill()

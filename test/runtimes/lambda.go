@@ -1,94 +1,64 @@
-// Package runtimes holds local hosts of the function platforms' runtime protocols, so that the binaries that are deployed
-// can be run here as they are.
 package runtimes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
 // A Lambda is a host of the AWS Lambda runtime API, 2018-06-01 ("Using the Lambda runtime API for custom runtimes").
-// Start a function with AWS_LAMBDA_RUNTIME_API set to its Addr.
 type Lambda struct {
-	Addr   string
+	*mailbox
+	Addr   string // for AWS_LAMBDA_RUNTIME_API
 	server *http.Server
-	next   chan *invocation
-	mu     sync.Mutex
-	open   map[string]*invocation
-	n      int
 }
 
-type invocation struct {
-	id       string
-	event    []byte
-	deadline time.Time
-	answer   chan answer
-}
-
-type answer struct {
-	body   []byte
-	failed bool
-}
-
-// A FunctionError is what a function reported in place of a result.
-type FunctionError struct {
-	Message string `json:"errorMessage"`
-	Type    string `json:"errorType"`
-}
-
-// Error returns type and message.
-func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
+// lambdaPayload is the most that a function may answer with: 6 MiB and 100 bytes.
+const lambdaPayload = 6<<20 + 100
 
 // StartLambda starts a host on a free loopback port.
 func StartLambda() (*Lambda, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	h := &Lambda{mailbox: newMailbox()}
+	server, err := serve(h)
 	if err != nil {
 		return nil, err
 	}
-	h := &Lambda{Addr: l.Addr().String(), next: make(chan *invocation), open: map[string]*invocation{}}
-	h.server = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	go h.server.Serve(l)
+	h.server, h.Addr = server, server.Addr
 	return h, nil
 }
 
-// Close ends the host and its connections.
+// Close implements [Host].
 func (h *Lambda) Close() error { return h.server.Close() }
 
-// Invoke hands an event to the function and waits for its result. An error of the function's is a *FunctionError.
-func (h *Lambda) Invoke(ctx context.Context, event []byte, timeout time.Duration) ([]byte, error) {
-	h.mu.Lock()
-	h.n++
-	inv := &invocation{id: fmt.Sprintf("00000000-0000-4000-8000-%012d", h.n), event: event,
-		deadline: time.Now().Add(timeout), answer: make(chan answer, 1)}
-	h.open[inv.id] = inv
-	h.mu.Unlock()
-	select {
-	case h.next <- inv:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the function never asked for an event: %w", ctx.Err())
+// Environ implements [Host]: "Defined runtime environment variables". The role's credentials stay what they are for as
+// long as the process lives.
+func (h *Lambda) Environ(role Credentials) []string {
+	return []string{
+		"AWS_LAMBDA_RUNTIME_API=" + h.Addr, "_HANDLER=bootstrap", "TZ=:UTC",
+		"AWS_REGION=eu-west-1", "AWS_DEFAULT_REGION=eu-west-1", "AWS_EXECUTION_ENV=AWS_Lambda_provided.al2023",
+		"AWS_ACCESS_KEY_ID=" + role.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + role.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + role.SessionToken, "AWS_LAMBDA_FUNCTION_NAME=partsweep",
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand", "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/partsweep",
 	}
-	select {
-	case a := <-inv.answer:
-		if !a.failed {
-			return a.body, nil
-		}
-		e := &FunctionError{}
-		if err := json.Unmarshal(a.body, e); err != nil {
-			return nil, errors.Join(err, errors.New(string(a.body)))
-		}
-		return nil, e
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the function never answered: %w", ctx.Err())
-	}
+}
+
+// Invoke implements [Host].
+func (h *Lambda) Invoke(ctx context.Context, event []byte, call Call) ([]byte, error) {
+	return h.invoke(ctx, event, call, func(id string) http.Header {
+		return headers(map[string]string{
+			"Content-Type":                        "application/json",
+			"Lambda-Runtime-Aws-Request-Id":       id,
+			"Lambda-Runtime-Deadline-Ms":          strconv.FormatInt(time.Now().Add(call.timeout()).UnixMilli(), 10),
+			"Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:111122223333:function:partsweep",
+			"Lambda-Runtime-Trace-Id":             "Root=1-00000000-" + strings.Repeat("0", 24) + ";Sampled=0",
+		})
+	})
 }
 
 // ServeHTTP is the runtime API.
@@ -99,35 +69,37 @@ func (h *Lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case ok && path == "next" && r.Method == http.MethodGet:
 		h.serveNext(w, r)
 	case ok && (what == "response" || what == "error") && r.Method == http.MethodPost:
-		h.serveAnswer(w, r, id, what == "error")
+		h.reply(w, h.serveAnswer(r, id, what == "error", lambdaPayload))
 	default:
-		http.Error(w, `{"errorType":"NotFound"}`, http.StatusNotFound)
+		lambdaRefusal(w, http.StatusNotFound, "NotFound", "no such path: "+r.URL.Path)
 	}
 }
 
-func (h *Lambda) serveNext(w http.ResponseWriter, r *http.Request) {
-	select {
-	case inv := <-h.next:
+func (h *Lambda) reply(w http.ResponseWriter, err error) {
+	var tooLong *http.MaxBytesError
+	switch {
+	case err == nil:
 		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Lambda-Runtime-Aws-Request-Id", inv.id)
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
-		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:111122223333:function:partsweep")
-		w.Write(inv.event)
-	case <-r.Context().Done():
+		w.WriteHeader(http.StatusAccepted)
+		io.WriteString(w, `{"status":"OK"}`)
+	case errors.As(err, &tooLong):
+		lambdaRefusal(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", err.Error())
+	default:
+		lambdaRefusal(w, http.StatusBadRequest, "InvalidRequestID", err.Error())
 	}
 }
 
-func (h *Lambda) serveAnswer(w http.ResponseWriter, r *http.Request, id string, failed bool) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, 6<<20))
-	h.mu.Lock()
-	inv := h.open[id]
-	delete(h.open, id)
-	h.mu.Unlock()
-	if err != nil || inv == nil {
-		http.Error(w, `{"errorType":"InvalidRequestID"}`, http.StatusBadRequest)
-		return
+func lambdaRefusal(w http.ResponseWriter, status int, kind, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"errorMessage":%q,"errorType":%q}`, message, kind)
+}
+
+// headers makes a header of names and values.
+func headers(from map[string]string) http.Header {
+	h := http.Header{}
+	for name, value := range from {
+		h.Set(name, value)
 	}
-	w.WriteHeader(http.StatusAccepted)
-	io.WriteString(w, `{"status":"OK"}`)
-	inv.answer <- answer{body, failed}
+	return h
 }

@@ -241,9 +241,9 @@ func acsBody(r *http.Request) []byte {
 
 // acsVerifier checks signatures for one account.
 type acsVerifier struct {
-	keyID, secret, token string
-	now                  func() time.Time
-	nonces               acsNonces
+	account func() account
+	now     func() time.Time
+	nonces  acsNonces
 }
 
 // acsClaims are what both signatures state beside the signature.
@@ -257,7 +257,8 @@ func (v *acsVerifier) verifyV3(c *acsCall) error {
 		return err
 	}
 	says := acsClaims{auth.keyID, h.Get("x-acs-security-token"), h.Get("x-acs-date"), h.Get("x-acs-signature-nonce")}
-	if err := v.check(says); err != nil {
+	who := v.account()
+	if err := v.check(who, says); err != nil {
 		return err
 	}
 	if !coversAllV3(auth.signedHeaders, c) {
@@ -265,7 +266,7 @@ func (v *acsVerifier) verifyV3(c *acsCall) error {
 	}
 	canonical := canonicalV3(c, auth.signedHeaders)
 	toSign := acsAlgorithm + "\n" + acsSum([]byte(canonical))
-	mac := hmac.New(sha256.New, []byte(v.secret))
+	mac := hmac.New(sha256.New, []byte(who.secret))
 	mac.Write([]byte(toSign))
 	bodyAsClaimed := acsSame(h.Get("x-acs-content-sha256"), acsSum(c.body))
 	if !acsSame(auth.signature, hex.EncodeToString(mac.Sum(nil))) || !bodyAsClaimed {
@@ -291,11 +292,12 @@ func (v *acsVerifier) verifyV1(c *acsCall) error {
 		return acsRefuse("InvalidSignatureVersion")
 	}
 	says := acsClaims{c.param("AccessKeyId"), c.param("SecurityToken"), c.param("Timestamp"), c.param("SignatureNonce")}
-	if err := v.check(says); err != nil {
+	who := v.account()
+	if err := v.check(who, says); err != nil {
 		return err
 	}
 	toSign := stringToSignV1(c)
-	mac := hmac.New(sha1.New, []byte(v.secret+"&"))
+	mac := hmac.New(sha1.New, []byte(who.secret+"&"))
 	mac.Write([]byte(toSign))
 	if !acsSame(c.param("Signature"), base64.StdEncoding.EncodeToString(mac.Sum(nil))) {
 		// The real message quotes the string to sign too, security token and all: a client must not log it blindly.
@@ -306,7 +308,7 @@ func (v *acsVerifier) verifyV1(c *acsCall) error {
 }
 
 // check judges everything that needs no signature.
-func (v *acsVerifier) check(says acsClaims) error {
+func (v *acsVerifier) check(who account, says acsClaims) error {
 	if says.date == "" {
 		return acsRefuse("MissingTimestamp")
 	}
@@ -320,10 +322,10 @@ func (v *acsVerifier) check(says acsClaims) error {
 	if v.now().Sub(at).Abs() > acsMaxSkew {
 		return acsRefuse("InvalidTimeStamp.Expired")
 	}
-	if !acsSame(says.keyID, v.keyID) {
+	if !acsSame(says.keyID, who.id) {
 		return acsRefuse("InvalidAccessKeyId.NotFound")
 	}
-	if says.token != "" && !acsSame(says.token, v.token) {
+	if says.token != "" && !acsSame(says.token, who.token) {
 		return acsRefuse("InvalidSecurityToken.Expired")
 	}
 	return nil
@@ -633,11 +635,10 @@ var gatewayErrors = map[string]acsError{
 	"InvalidProtocol.NeedSsl": {404, "Your request is denied as lack of ssl protect."},
 }
 
-// newACS makes the gateway of a service; own are the service's own errors.
-func newACS(product, version string, own map[string]acsError) *acsService {
+// newACS makes the gateway of a service; own are the service's own errors, and who returns the account of the moment.
+func newACS(product, version string, own map[string]acsError, who func() account) *acsService {
 	a := &acsService{product: product, version: version, errors: maps.Clone(gatewayErrors)}
 	maps.Copy(a.errors, own)
-	a.verifier.keyID, a.verifier.secret, a.verifier.token = AccessKeyID, SecretAccessKey, SessionToken
-	a.verifier.now = time.Now
+	a.verifier.account, a.verifier.now = who, time.Now
 	return a
 }

@@ -258,7 +258,7 @@ func TestACSVectorsV3(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := newACS("vod", v.version, nil)
+			a := newACS("vod", v.version, nil, nil)
 			c := a.parse(r)
 			if got := acsSum([]byte(canonicalV3(c, auth.signedHeaders))); got != v.sum {
 				t.Errorf("canonical request has sum %s, want %s", got, v.sum)
@@ -266,7 +266,7 @@ func TestACSVectorsV3(t *testing.T) {
 			// The published signature, not the test's own, is what has to pass.
 			r.Header.Set("Authorization", acsAlgorithm+" Credential=key, SignedHeaders="+
 				strings.Join(auth.signedHeaders, ";")+", Signature="+v.signature)
-			verifier := &acsVerifier{keyID: "key", secret: v.secret, token: v.token, now: func() time.Time { return at }}
+			verifier := &acsVerifier{account: func() account { return account{"key", v.secret, v.token} }, now: func() time.Time { return at }}
 			if err := verifier.verifyV3(a.parse(r)); err != nil {
 				t.Error(err)
 			}
@@ -292,8 +292,8 @@ func TestACSVectorsV1(t *testing.T) {
 			v.params.Set("Signature", v.signature)
 			r := httptest.NewRequest(v.method, "/?"+v.params.Encode(), nil)
 			at := acsDate(t, v.date)
-			verifier := &acsVerifier{keyID: "testid", secret: "testsecret", now: func() time.Time { return at }}
-			if err := verifier.verifyV1(newACS("vod", "2017-03-21", nil).parse(r)); err != nil {
+			verifier := &acsVerifier{account: func() account { return account{id: "testid", secret: "testsecret"} }, now: func() time.Time { return at }}
+			if err := verifier.verifyV1(newACS("vod", "2017-03-21", nil, nil).parse(r)); err != nil {
 				t.Error(err)
 			}
 		})

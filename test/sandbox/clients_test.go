@@ -475,3 +475,25 @@ func TestVendorsClientsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestVendorsClientsRotated has the account's secret and token replaced while clients are about.
+func TestVendorsClientsRotated(t *testing.T) {
+	for _, v := range vendors {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, sandbox.Options{})
+			ctx := context.Background()
+			before := v.client(t, s, sandbox.SecretAccessKey, "")
+			if err := before.makeBucket(ctx); err != nil {
+				t.Fatal(err)
+			}
+			s.SetCredentials(sandbox.AccessKeyID, "rotated", "")
+			if _, err := before.uploads(ctx); before.code(err) != "SignatureDoesNotMatch" {
+				t.Errorf("the old secret: %v", err)
+			}
+			if _, err := v.client(t, s, "rotated", "").uploads(ctx); err != nil {
+				t.Errorf("the new secret: %v", err)
+			}
+		})
+	}
+}

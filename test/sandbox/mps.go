@@ -81,7 +81,7 @@ var mpsErrors = map[string]acsError{
 
 func newMPS(s *Sandbox) *mpsService {
 	m := &mpsService{
-		acsService: newACS("mts", "2014-06-18", mpsErrors),
+		acsService: newACS("mts", "2014-06-18", mpsErrors, s.account),
 		opt:        s.opt,
 		regions:    map[string]map[string]*mediaRecord{},
 	}

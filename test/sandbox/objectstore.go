@@ -66,9 +66,6 @@ type reply struct {
 	message string
 }
 
-// account is who may call.
-type account struct{ id, secret, token string }
-
 // refusal is an answer that is an error.
 type refusal struct {
 	code    string
@@ -191,7 +188,7 @@ func (o *objectStore) admit(c *call) *refusal {
 			return no
 		}
 	}
-	if no := o.dialect.verify(c, account{AccessKeyID, SecretAccessKey, SessionToken}, time.Now()); no != nil {
+	if no := o.dialect.verify(c, o.sandbox.account(), time.Now()); no != nil {
 		return no
 	}
 	if len(c.at.key) > o.traits.maxKey {

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,8 +36,9 @@ const (
 // Services lists all six, in the order in which they are shown.
 var Services = []Service{S3, COS, OBS, OSS, VOD, MPS}
 
-// The one account that the sandbox knows. A request signed with anything else is refused as the service documents it.
-// A request may carry SessionToken, or no token at all; any other token is refused.
+// The one account that the sandbox knows, until [Sandbox.SetCredentials] changes it. A request signed with anything else
+// is refused as the service documents it. A request may carry SessionToken, or no token at all; any other token is
+// refused.
 const (
 	AccessKeyID     = "AKIDSANDBOX0000000001"
 	SecretAccessKey = "sandbox/secret+key/0000000000000000000001"
@@ -57,15 +59,17 @@ type Options struct {
 
 // A Sandbox is six running services. Make one with Start.
 type Sandbox struct {
-	opt       Options
-	ledger    ledger
-	faults    faults
-	listeners map[Service]net.Listener
-	servers   []*http.Server
-	objects   map[Service]*objectStore // S3, COS, OBS, OSS
-	vod       *vodService
-	mps       *mpsService
-	requestID struct {
+	opt         Options
+	who         atomic.Pointer[account]
+	ledger      ledger
+	faults      faults
+	listeners   map[Service]net.Listener
+	connections map[Service]*atomic.Int64
+	servers     []*http.Server
+	objects     map[Service]*objectStore // S3, COS, OBS, OSS
+	vod         *vodService
+	mps         *mpsService
+	requestID   struct {
 		sync.Mutex
 		n int
 	}
@@ -86,7 +90,9 @@ func Start(opt Options) (*Sandbox, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &Sandbox{opt: opt, listeners: map[Service]net.Listener{}, objects: map[Service]*objectStore{}}
+	s := &Sandbox{opt: opt, listeners: map[Service]net.Listener{}, connections: map[Service]*atomic.Int64{},
+		objects: map[Service]*objectStore{}}
+	s.SetCredentials(AccessKeyID, SecretAccessKey, SessionToken)
 	s.vod = newVOD(s)
 	s.mps = newMPS(s)
 	apis := map[Service]api{VOD: s.vod, MPS: s.mps}
@@ -99,8 +105,9 @@ func Start(opt Options) (*Sandbox, error) {
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		s.listeners[service] = l
-		srv := &http.Server{Handler: s.handler(service, apis[service]), ReadHeaderTimeout: 10 * time.Second}
+		s.listeners[service], s.connections[service] = l, new(atomic.Int64)
+		srv := &http.Server{Handler: s.handler(service, apis[service]), ReadHeaderTimeout: 10 * time.Second,
+			ConnState: count(s.connections[service])}
 		s.servers = append(s.servers, srv)
 		go srv.Serve(l)
 	}

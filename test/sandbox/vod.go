@@ -139,7 +139,7 @@ var vodErrors = map[string]acsError{
 }
 
 func newVOD(s *Sandbox) *vodService {
-	v := &vodService{acsService: newACS("vod", "2017-03-21", vodErrors), opt: s.opt, regions: map[string]*vodRegion{}}
+	v := &vodService{acsService: newACS("vod", "2017-03-21", vodErrors, s.account), opt: s.opt, regions: map[string]*vodRegion{}}
 	v.actions = map[string]acsAction{
 		"DeleteMultipartUpload": {OpAbort, "MediaId", 10, v.deleteMultipartUpload},
 		"GetVideoList":          {OpListUploads, "", 100, v.getVideoList},
