@@ -43,13 +43,16 @@ type S3BatchResult struct {
 	ResultString string `json:"resultString"`
 }
 
-func answerS3Batch(e trigger.Event, errs []error) S3BatchAnswer {
+func answerS3Batch(e trigger.Event, errs []error, mode string) S3BatchAnswer {
 	a := S3BatchAnswer{TreatMissingKeysAs: "TemporaryFailure", Results: []S3BatchResult{}}
 	if e.S3Batch != nil {
 		a.InvocationSchemaVersion, a.InvocationID = e.S3Batch.SchemaVersion, e.S3Batch.InvocationID
 	}
 	for _, r := range byID(e.Items, errs) {
 		result := S3BatchResult{TaskID: r.id, ResultCode: "Succeeded", ResultString: "nothing is left to do"}
+		if mode == "plan" {
+			result.ResultString = "planned only: nothing was done"
+		}
 		if r.err != nil {
 			result.ResultCode, result.ResultString = "TemporaryFailure", clip(r.err.Error(), 1000)
 		}

@@ -83,7 +83,7 @@ func TestS3BatchAnswer(t *testing.T) {
 		Items: []trigger.Item{{ID: "t1"}, {ID: "t2"}, {ID: "t2"}, {ID: "t3"}, {ID: "t4"}},
 	}
 	errs := []error{nil, nil, &mpu.Error{Kind: mpu.Transient, Code: "SlowDown"}, &mpu.Error{Kind: mpu.Refused}, &mpu.Error{Kind: mpu.Ignored}}
-	got := answerS3Batch(e, errs)
+	got := answerS3Batch(e, errs, "apply")
 	for i := range got.Results {
 		if got.Results[i].ResultString == "" {
 			t.Errorf("%s has no text", got.Results[i].TaskID)

@@ -115,7 +115,7 @@ func (h *Handler) Handle(ctx context.Context, event []byte) (any, error) {
 	case e.Answer == trigger.AnswerSQS && h.settings.SQSPartial:
 		return answerSQS(e.Items, errs), nil
 	case e.Answer == trigger.AnswerS3Batch:
-		return answerS3Batch(e, errs), nil
+		return answerS3Batch(e, errs, report.Mode), nil
 	}
 	return report, report.Err()
 }

@@ -21,6 +21,10 @@ const (
 // comes wrapped into an event. GET /healthz says that the function is up. POST /invoke is an event of Alibaba Function
 // Compute's custom runtime, and is read as such where PARTSWEEP_HTTP_AUTH is platform.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	control := r.Header.Get("X-Fc-Control-Path")
+	if control != "" {
+		w = &fcWriter{w}
+	}
 	if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		io.WriteString(w, "ok\n")
 		return
@@ -37,7 +41,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), maxTime)
 	defer cancel()
 	r = r.WithContext(ctx)
-	if control := r.Header.Get("X-Fc-Control-Path"); control != "" && h.settings.HTTPTrusted {
+	if control != "" && h.settings.HTTPTrusted {
 		h.serveFC(w, r, control, body)
 		return
 	}
@@ -48,13 +52,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveFC answers the custom runtime's own requests ("Custom runtime": x-fc-status says whether the function failed).
 func (h *Handler) serveFC(w http.ResponseWriter, r *http.Request, control string, body []byte) {
-	if control != "/invoke" {
-		if control == "/http-invoke" {
-			write(w, h.answerHTTP(r.Context(), &trigger.HTTPRequest{
-				Platform: h.platform.Name, Method: r.Method, Path: r.URL.Path, Header: r.Header, Body: body,
-			}))
-		}
-		return // initialize and the like: there is nothing to do, and 200 says so
+	switch control {
+	case "/invoke":
+	case "/initialize", "/pre-stop", "/pre-freeze":
+		return // there is nothing to do, and 200 says so
+	case "/http-invoke":
+		write(w, h.answerHTTP(r.Context(), &trigger.HTTPRequest{
+			Platform: h.platform.Name, Method: r.Method, Path: r.URL.Path, Header: r.Header, Body: body,
+		}))
+		return
+	default:
+		write(w, respond(http.StatusNotFound, map[string]string{"error": "no such control path"}))
+		return
 	}
 	answer, err := h.Handle(r.Context(), body)
 	status := http.StatusOK
@@ -65,6 +74,17 @@ func (h *Handler) serveFC(w http.ResponseWriter, r *http.Request, control string
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(answer)
+}
+
+// An fcWriter marks every answer that is no success as a function error. Without x-fc-status the custom runtime takes any
+// status for a success, and a timer's tick that was refused would pass for done.
+type fcWriter struct{ http.ResponseWriter }
+
+func (w *fcWriter) WriteHeader(status int) {
+	if status/100 != 2 {
+		w.Header().Set("X-Fc-Status", strconv.Itoa(http.StatusNotFound))
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 func write(w http.ResponseWriter, a Response) {

@@ -32,7 +32,9 @@ func TestServeHTTP(t *testing.T) {
 		{"an FC event that fails", trusted, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, `{}`, 404, 1, "404"},
 		{"FC initialize", trusted, "POST", "/initialize", map[string]string{"X-Fc-Control-Path": "/initialize"}, sweep, 200, 1, ""},
 		{"an FC web request", trusted, "POST", "/", map[string]string{"X-Fc-Control-Path": "/http-invoke"}, doneBody, 200, 0, ""},
-		{"a forged FC event", tokened, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, sweep, 401, 1, ""},
+		{"a forged FC event", tokened, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, sweep, 401, 1, "404"},
+		{"an unknown control path", trusted, "POST", "/x", map[string]string{"X-Fc-Control-Path": "/INVOKE"}, sweep, 404, 1, "404"},
+		{"an FC event that is too large", trusted, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, strings.Repeat(" ", maxBody+1), 413, 1, "404"},
 		{"a forged callback", tokened, "POST", "/", map[string]string{"X-VOD-SIGNATURE": "00", "X-VOD-TIMESTAMP": "1"}, doneBody, 403, 1, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package janitor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -77,7 +78,8 @@ func (j *job) initiated(u mpu.Upload) (time.Time, error) {
 			}
 		}
 		if pages++; pages == lookUpPages {
-			break
+			return time.Time{}, &mpu.Error{Op: "look up upload", Target: u.String(),
+				Err: fmt.Errorf("it is not among the first %d pages of its key, and nothing else says when it was begun", pages)}
 		}
 	}
 	return time.Time{}, nil
@@ -89,9 +91,12 @@ type aliveError struct{ decision mpu.Decision }
 func (e *aliveError) Error() string { return string(e.decision.Reason) + ": " + e.decision.Detail }
 
 // stillStale decides once more, for an abort that has waited.
-func (j *job) stillStale(u mpu.Upload) error {
-	d, _, err := j.inspect(u)
-	if err == nil && d.Verdict != mpu.Abort {
+//
+// An upload never loses parts but by an abort: with fewer than were seen, the abort that got lost did arrive, and what is
+// there now has landed behind it.
+func (j *job) stillStale(u mpu.Upload, seen store.Parts) error {
+	d, parts, err := j.inspect(u)
+	if err == nil && d.Verdict != mpu.Abort && parts.Count >= seen.Count && parts.Bytes >= seen.Bytes {
 		return &aliveError{d}
 	}
 	return err
@@ -107,7 +112,7 @@ func (j *job) mayAbort() bool {
 func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 	pause := orDefault(j.Pause, time.Second)
 	for round := 1; ; round++ {
-		again := func() error { return j.stillStale(o.Upload) }
+		again := func() error { return j.stillStale(o.Upload, seen) }
 		if round > 1 {
 			again = nil // it is aborted already, and what is to go is what landed since
 		}

@@ -649,3 +649,39 @@ func TestRefusalsNowAndThenDoNotStopTheRest(t *testing.T) {
 		t.Errorf("%+v, %v", r.Totals, r.Err())
 	}
 }
+
+// An upload never loses parts but by an abort: the one whose answer got lost did arrive, and goes on.
+func TestLostAnswerToAnAbort(t *testing.T) {
+	m := &storetest.Memory{}
+	u := upload("k", "u", 2*time.Hour)
+	m.Add(u, part(9, 2*time.Hour), part(9, 2*time.Hour))
+	tries := 0
+	m.OnAbort = func(mpu.Upload) error {
+		if tries++; tries == 1 {
+			m.Add(u, part(9, 0)) // the abort is carried out, a part lands behind it, and the answer gets lost
+			return &mpu.Error{Kind: mpu.Transient, Status: 500}
+		}
+		return nil
+	}
+	j := janitorOver(m)
+	j.Open = func(mpu.Bucket) (*store.Store, error) {
+		return store.New(m, store.Retry(3, time.Nanosecond, time.Nanosecond)), nil
+	}
+	r := j.Run(t.Context(), []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")})
+	if len(m.Left()) != 0 || r.Totals.Aborted != 1 || r.Totals.Verified != 1 || r.Err() != nil {
+		t.Errorf("%d left, %+v, %v", len(m.Left()), r.Totals, r.Err())
+	}
+}
+
+// What cannot be found out is an error, and not "no time".
+func TestUploadBehindTooManyOthers(t *testing.T) {
+	m := &storetest.Memory{PageSize: 1}
+	for i := range lookUpPages + 5 {
+		m.Add(upload("k", fmt.Sprintf("a%03d", i), time.Second))
+	}
+	m.Add(upload("k", "u", 2*time.Hour))
+	r := janitorOver(m).Run(t.Context(), []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")})
+	if r.Totals.Failed != 1 || r.Err() == nil {
+		t.Errorf("%+v, %v", r.Totals, r.Err())
+	}
+}

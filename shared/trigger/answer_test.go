@@ -121,8 +121,8 @@ func TestParseVODCallback(t *testing.T) {
 	const failed = `{"EventTime":"2026-11-03T08:59:58Z","EventType":"UploadByURLComplete","Status":"fail","JobId":"86c1925f"`
 	for _, tt := range []struct{ name, body, want string }{
 		{"a failed pull", failed + `}`, "look up 86c1925f before=2026-11-03T08:59:58Z cause=UploadByURLComplete"},
-		{"with a video in a known region", failed + `,"VideoId":"v1","FileURL":"https://b.oss-ap-southeast-1-internal.aliyuncs.com/k"}`,
-			"vod://ap-southeast-1/v1?before=2026-11-03T08:59:58Z&cause=UploadByURLComplete"},
+		{"a video and its region are not believed", failed + `,"VideoId":"v1","FileURL":"https://b.oss-ap-southeast-1-internal.aliyuncs.com/k"}`,
+			"look up 86c1925f before=2026-11-03T08:59:58Z cause=UploadByURLComplete"},
 		{"with a video in a region of the source's", failed + `,"VideoId":"v1","SourceURL":"https://b.oss-cn-beijing.aliyuncs.com/k"}`,
 			"look up 86c1925f before=2026-11-03T08:59:58Z cause=UploadByURLComplete"},
 		{"a video that was uploaded", `{"EventTime":"2026-11-03T08:59:58Z","EventType":"FileUploadComplete","Status":"success","VideoId":"v1"}`, "ignored: "},

@@ -30,7 +30,7 @@ func readByHand(o object) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	return byHand(items, apply), nil
+	return byHand(items, apply, o.has("apply")), nil
 }
 
 // readNotation reads an event that is a text.
@@ -39,12 +39,13 @@ func readNotation(text string) (Event, error) {
 	if err != nil {
 		return Event{}, during("read by hand", err)
 	}
-	return byHand(items, false), nil
+	return byHand(items, false, false), nil
 }
 
-func byHand(items []Item, apply bool) Event {
+// byHand makes the event of what was typed, which only plans unless it says to apply.
+func byHand(items []Item, apply, said bool) Event {
 	for i := range items {
-		items[i].PlanOnly = !apply
+		items[i].PlanOnly, items[i].saidApply = !apply, said
 	}
 	return Event{Source: "by hand", Items: items}
 }

@@ -21,18 +21,24 @@ func readCloudEvent(o object) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
+	sender, err := o.text("source")
+	if err != nil {
+		return Event{}, err
+	}
 	product, _, _ := strings.Cut(kind, ":")
-	switch product {
-	case "oss":
+	// Anyone may write any type into an event of their own; the product's own source says that it is the product's.
+	vendor := sender == "acs."+product || strings.HasPrefix(sender, "acs:"+product)
+	switch {
+	case product == "oss" && vendor:
 		return readOSSCloudEvent(o, kind)
-	case "mns":
+	case product == "mns" && vendor:
 		data, err := o.object("data")
 		if err != nil {
 			return Event{}, err
 		}
 		data.within = o.within
 		return readMNSData(data)
-	case "vod", "mts":
+	case product == "vod" || product == "mts":
 		return Event{}, ignored("type", kind, "it tells of a call, and never of an upload")
 	}
 	if data, err := o.object("data"); err == nil && isFailure(data) {

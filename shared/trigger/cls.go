@@ -119,7 +119,7 @@ func ownRequester(o object) bool {
 	}
 	requester, err := o.must("requester")
 	root, _, _ := strings.Cut(requester, ":")
-	return err == nil && root == account
+	return err == nil && root == account && strings.Trim(root, "-") != ""
 }
 
 func cosLogUpload(c call, o object) (mpu.Request, error) {

@@ -46,9 +46,21 @@ func readDetail(kind, sender string, envelope, detail object) (Event, error) {
 	case sender == "aws.s3" && strings.HasPrefix(kind, "Object "):
 		return readS3Object(kind, envelope, detail)
 	case sender == "lambda" && strings.HasPrefix(kind, "Lambda Function Invocation Result"):
-		return readDestination(detail)
+		return onlyFailures(readDestination(detail))
 	}
 	return Event{}, &mpu.Error{Kind: mpu.Invalid, Target: fmt.Sprintf("detail-type %q from source %q", clip(kind, 60), clip(sender, 60)),
 		Hint: `read are "Multipart Upload Failed" from a source of your own, "Scheduled Event" from "aws.events", ` +
 			`and what "aws.s3" and "lambda" send`}
+}
+
+// onlyFailures lets nothing but the project's own failure message through. Whoever may put events on a bus may write what
+// they like into a detail, the name of a source that is not reserved included.
+func onlyFailures(e Event, err error) (Event, error) {
+	if err == nil && !strings.HasPrefix(e.Source, "upload failure") {
+		err = &mpu.Error{Kind: mpu.Refused, Target: clip(e.Source, 60), Hint: "on an event bus only the failure message is read from a destination; send the rest by queue or topic"}
+	}
+	if err != nil {
+		return Event{}, err
+	}
+	return e, nil
 }

@@ -9,7 +9,10 @@ package trigger
 //
 // A queue comes through EventBridge, as data that holds a messageBody. The message is any event that is read here, a
 // callback of ApsaraVideo VOD among them; Base64 is undone if it was left in place.
-func isMNSTopic(o object) bool { return o.has("TopicOwner") && o.has("TopicName") && o.has("Message") }
+// A CloudEvent may have fields of any name beside its own.
+func isMNSTopic(o object) bool {
+	return o.has("TopicOwner") && o.has("TopicName") && o.has("Message") && !o.has("specversion")
+}
 
 func readMNSTopic(o object) (Event, error) { return carryField(o, "mns topic", "Message") }
 

@@ -73,6 +73,8 @@ type Item struct {
 	// can be done: Request has a bucket (its region is blank where nothing says it), Before and Cause, but no key, and has
 	// not been validated.
 	URLJob string
+
+	saidApply bool // it says itself whether to apply, so that nothing around it may say otherwise
 }
 
 // Parse turns the bytes of an event into requests. One bad request, record or message among several is an [Item] with its

@@ -21,9 +21,8 @@ func readMap(o object) (Event, error) {
 		return Event{}, err
 	}
 	messages := streamed("Items", elements)
-	for i, element := range elements {
-		item, err := cutObject("Items", element)
-		messages[i].amend = func(i Item) Item { return input.amend(i, err == nil && item.has("apply")) }
+	for i := range messages {
+		messages[i].amend = input.amend
 	}
 	return carry(o.within, "step functions map", messages)
 }
@@ -61,11 +60,11 @@ func readBatchInput(o object) (batchInput, error) {
 }
 
 // amend fills in what the item has left open.
-func (b batchInput) amend(item Item, saidApply bool) Item {
+func (b batchInput) amend(item Item) Item {
 	if item.URLJob != "" {
 		return item
 	}
-	item.PlanOnly = item.PlanOnly && (saidApply || !b.apply)
+	item.PlanOnly = item.PlanOnly && (item.saidApply || !b.apply)
 	r := item.Request
 	if r.Before.IsZero() && r.OlderThan == 0 {
 		r.OlderThan = b.olderThan

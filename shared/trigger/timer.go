@@ -21,6 +21,9 @@ func atTick(item Item, tick time.Time) Item {
 	if r.Bucket.Store == "mps" {
 		return Item{Err: refused(r, "a timer never reaches mps; name the media IDs by hand or in a failure message")}
 	}
+	if r.UploadID != "" {
+		return Item{Err: refused(r, "a timer sweeps, or names a key; an upload is named by hand or in a failure message")}
+	}
 	if !tick.IsZero() {
 		r = r.At(tick)
 	}

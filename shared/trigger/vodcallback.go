@@ -3,7 +3,6 @@ package trigger
 import (
 	"bytes"
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -80,22 +79,13 @@ func readFailedPull(o object) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	video, err := o.vodID("VideoId")
-	if err != nil {
-		return Event{}, err
-	}
 	job, err := o.vodID("JobId")
 	if err != nil {
 		return Event{}, err
 	}
 	cause := strings.TrimSuffix("UploadByURLComplete "+code, " ")
-	region := o.fileRegion()
-	if video != "" && region != "" {
-		r := mpu.Request{Bucket: mpu.Bucket{Store: "vod", Region: region, Name: region}, Key: video, UploadID: video, Before: at, Cause: cause}
-		return one("vod callback", r, nil)
-	}
 	if job == "" {
-		return Event{}, invalid("JobId", "", "without it nothing tells which media failed, or in which region")
+		return Event{}, invalid("JobId", "", "the pull is looked up by it; a media ID alone is not believed")
 	}
 	return Event{Source: "vod callback", Items: []Item{failedPull(job, at, cause)}}, nil
 }
@@ -116,27 +106,6 @@ func (o object) vodID(field string) (string, error) {
 
 func wordCharacter(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_'
-}
-
-// fileRegion returns the region that the address of a stored file shows, as in BUCKET.oss-cn-shanghai.aliyuncs.com. The
-// SourceURL is not such an address: it is wherever the customer's file was.
-func (o object) fileRegion() string {
-	for _, field := range []string{"StreamFileURL", "FileURL", "FileUrl"} {
-		text, err := o.text(field)
-		if err != nil {
-			continue
-		}
-		u, err := url.Parse(text)
-		if err != nil {
-			continue
-		}
-		host, ok := strings.CutSuffix(u.Hostname(), ".aliyuncs.com")
-		_, region, found := strings.Cut(host, ".oss-")
-		if ok && found && !strings.Contains(region, ".") {
-			return strings.TrimSuffix(region, "-internal")
-		}
-	}
-	return ""
 }
 
 // trimmed returns the object with the blanks around its names removed: the vendor's own sample of a failure has some.

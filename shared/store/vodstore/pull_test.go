@@ -15,11 +15,14 @@ func TestMediaOfPull(t *testing.T) {
 	shanghai := mpu.Bucket{Store: "vod", Region: "cn-shanghai", Name: "cn-shanghai"}
 	s.AddURLJob("cn-shanghai", sandbox.URLJob{ID: "job", MediaID: "media", Status: "fail"})
 	s.AddURLJob("cn-shanghai", sandbox.URLJob{ID: "early", Status: "fail"})
+	s.AddURLJob("cn-shanghai", sandbox.URLJob{ID: "done", MediaID: "media", Status: "SUCCESS"})
+	s.AddURLJob("cn-shanghai", sandbox.URLJob{ID: "going on", MediaID: "media", Status: "Uploading"})
 	st := store.New(open(t, s, sandbox.SecretAccessKey))
 	for _, tt := range []struct {
 		job, media string
 		kind       mpu.Kind
-	}{{"job", "media", 0}, {"early", "", mpu.Gone}, {"unknown", "", mpu.Gone}, {"", "", mpu.Refused}} {
+	}{{"job", "media", 0}, {"early", "", mpu.Gone}, {"unknown", "", mpu.Gone}, {"", "", mpu.Refused},
+		{"done", "", mpu.Refused}, {"going on", "", mpu.Refused}} {
 		t.Run(tt.job, func(t *testing.T) {
 			media, err := st.MediaOfPull(t.Context(), shanghai, tt.job)
 			if media != tt.media || mpu.KindOf(err) != tt.kind || (err == nil) != (tt.kind == 0) {
