@@ -178,6 +178,8 @@ type job struct {
 	before  time.Time
 	named   bool         // the request names one upload by its ID
 	denied  atomic.Int64 // refusals in a row
+	aborted atomic.Int64 // aborts that were accepted
+	passes  int          // how often the listing has been read
 	giveUp  context.Context
 	stop    context.CancelCauseFunc
 }
@@ -239,8 +241,15 @@ func (r *run) failRequest(task int, req mpu.Request, err error) {
 	r.report.failTask(task, fmt.Errorf("%s: %w", req, err))
 }
 
-// record counts an outcome and logs it.
+// record counts an outcome and logs it. When a listing is read again, what was kept at first is kept again, and not counted
+// twice; nor is what was hidden then and is kept now, since the two cannot be told apart without remembering them all.
 func (j *job) record(o mpu.Outcome) {
+	switch {
+	case o.Result == mpu.ResultKept && j.passes > 0:
+		return
+	case o.Result == mpu.ResultAborted:
+		j.aborted.Add(1)
+	}
 	j.report.record(j.task, o)
 	level := slog.LevelInfo
 	switch o.Result {

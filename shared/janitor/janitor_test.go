@@ -685,3 +685,38 @@ func TestUploadBehindTooManyOthers(t *testing.T) {
 		t.Errorf("%+v, %v", r.Totals, r.Err())
 	}
 }
+
+// fussy refuses the upload ID markers that it gives, and from a key alone goes on behind all of that key's uploads, as
+// versitygw v1.8.0 does.
+type fussy struct{ *storetest.Memory }
+
+func (d *fussy) ListUploads(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (store.Page, error) {
+	if after.UploadID != "" {
+		return store.Page{}, &mpu.Error{Kind: mpu.Invalid, Code: "InvalidArgument", Status: 400}
+	}
+	return d.Memory.ListUploads(ctx, b, prefix, after)
+}
+
+func TestListingThatLeavesUploadsOutIsReadAgain(t *testing.T) {
+	d := &fussy{&storetest.Memory{PageSize: 4}}
+	for i := range 30 {
+		d.Add(upload(fmt.Sprintf("k%d", i/3), fmt.Sprintf("u%02d", i), 72*time.Hour), part(1, 72*time.Hour))
+	}
+	d.Add(upload("k1", "young", time.Hour))
+	r := janitorOver(d).Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if got := ids(d.Left()); got != "young" || r.Err() != nil {
+		t.Errorf("left %q, %v", got, r.Err())
+	}
+	if r.Totals.Aborted != 30 || r.Totals.BytesFreed != 30 || r.Totals.Kept > 1 {
+		t.Errorf("%+v", r.Totals)
+	}
+	plan := &fussy{&storetest.Memory{PageSize: 2}}
+	for i := range 9 {
+		plan.Add(upload("k", fmt.Sprint(i), 72*time.Hour))
+	}
+	j := janitorOver(plan)
+	j.Apply = false
+	if r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")}); len(r.Notes) != 1 {
+		t.Errorf("a plan cannot help it, and says so: %v", r.Notes)
+	}
+}

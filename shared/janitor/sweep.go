@@ -10,8 +10,27 @@ import (
 	"github.com/partsweep/partsweep/shared/store"
 )
 
-// sweep lists, and hands what passes the cheap test to the workers, all at the same time.
+// passes is how often a listing that is known to leave uploads out is read again, after what it showed was aborted.
+const passes = 3
+
+// sweep lists, and hands what passes the cheap test to the workers, all at the same time. A listing that is known to leave
+// uploads out shows more of them once those in front are gone, so it is read again for as long as that helps.
 func (j *job) sweep() {
+	for {
+		before := j.aborted.Load()
+		place, err := j.pass()
+		if j.passes++; place.incomplete == "" || err != nil || j.aborted.Load() == before || j.passes == passes {
+			if place.incomplete != "" {
+				j.report.note(j.request.Bucket.String() + ": " + place.incomplete)
+			}
+			j.finish(place, err)
+			return
+		}
+	}
+}
+
+// pass reads the listing once.
+func (j *job) pass() (*progress, error) {
 	work := make(chan item)
 	var workers sync.WaitGroup
 	for range orDefault(j.Workers, DefaultWorkers) {
@@ -25,7 +44,7 @@ func (j *job) sweep() {
 	err := j.list(work, place)
 	close(work)
 	workers.Wait()
-	j.finish(place, err)
+	return place, err
 }
 
 type item struct {
@@ -44,7 +63,7 @@ func (j *job) list(work chan<- item, place *progress) error {
 			return err
 		}
 		if page.Incomplete != "" {
-			j.report.note(j.request.Bucket.String() + ": " + page.Incomplete)
+			place.incomplete = page.Incomplete
 		}
 		open := place.open(page)
 		for i, u := range page.Uploads {
@@ -112,11 +131,12 @@ func (j *job) finish(place *progress, err error) {
 // progress knows where a listing would have to go on for nothing to be lost: at the first page that has an upload which
 // was not worked off. It holds only the pages that are still open.
 type progress struct {
-	mu    sync.Mutex
-	pages []*openPage
-	next  mpu.Marker // where the page after the newest begins
-	ended bool
-	found bool // the listing had something that was asked for; only the lister writes it
+	mu         sync.Mutex
+	pages      []*openPage
+	next       mpu.Marker // where the page after the newest begins
+	ended      bool
+	incomplete string // why the listing is known to leave uploads out
+	found      bool   // the listing had something that was asked for; only the lister writes it
 }
 
 type openPage struct {

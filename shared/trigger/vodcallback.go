@@ -14,10 +14,10 @@ import (
 //
 //	{"EventTime":"2026-11-03T08:59:58Z","EventType":"UploadByURLComplete","Status":"fail","JobId":"86c1…","ErrorCode":"URLInvalidError",…}
 //
-// One callback can say that an upload has failed: this one, about a pull from a URL. As documented it has no VideoId, and no
-// callback has a region, which is why what comes of it is mostly an item with a URLJob. If there is a VideoId, and the
-// address of a file shows the region, it is a request. No other callback asks for anything: VOD cannot tell a paused upload
-// from a failed one, and so has none for it.
+// One callback can say that an upload has failed: this one, about a pull from a URL. As documented it has no VideoId and no
+// region, so that what comes of it is an item with a URLJob, which is looked up; a VideoId that stands there all the same is
+// not believed, because the signature of a callback does not cover it. No other callback asks for anything: VOD cannot tell
+// a paused upload from a failed one, and so has none for it.
 func isVODCallback(o object) bool {
 	has := func(field string) bool {
 		return slices.ContainsFunc(o.names, func(name string) bool { return strings.Trim(name, blanks) == field })
