@@ -128,7 +128,7 @@ func TestWebRequests(t *testing.T) {
 		{"an empty token where none is set", []string{"PARTSWEEP_HTTP_TOKEN="}, post(doneBody, "Authorization", "Bearer "), 401, 1},
 		{"the platform's IAM", nil, iam, 200, 0},
 		{"a platform that is trusted", []string{"PARTSWEEP_HTTP_TOKEN=", "PARTSWEEP_HTTP_AUTH=platform"}, post(doneBody), 200, 0},
-		{"GET", nil, get, 400, 1},
+		{"GET", nil, get, 405, 1},
 		{"no body", nil, post("", bearer...), 400, 1},
 		{"a request by hand plans", nil, post(`{"request":"s3://media?olderThan=48h"}`, bearer...), 200, 1},
 		{"a bucket that is not allowed", nil, post(foreignBody, bearer...), 403, 1},

@@ -69,7 +69,7 @@ func (h *Handler) lookUp(ctx context.Context, item trigger.Item) (mpu.Request, e
 	}
 	id, err := st.MediaOfPull(ctx, r.Bucket, item.URLJob)
 	if errors.Is(err, mpu.Gone) {
-		return r, &mpu.Error{Kind: mpu.Ignored, Op: "look up pull", Err: err}
+		return r, &mpu.Error{Kind: mpu.Ignored, Err: err}
 	}
 	r.Key, r.UploadID = id, id
 	return r, err

@@ -171,6 +171,9 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 			report.Fail(err)
 		}
 	}
+	if asked := slices.ContainsFunc(tasks, func(t janitor.Task) bool { return !t.PlanOnly }); asked && !h.settings.Apply {
+		report.Note("planned only, because " + Prefix + "MODE is not apply")
+	}
 	h.handOn(ctx, report)
 	for task, i := range owner {
 		if errs[i] == nil {

@@ -54,7 +54,7 @@ func (h *Handler) answerHTTP(ctx context.Context, r *trigger.HTTPRequest) Respon
 // believe reads the event out of a web request, once the request has shown that it may ask.
 func (h *Handler) believe(r *trigger.HTTPRequest) (trigger.Event, error) {
 	if r.Method != http.MethodPost {
-		return trigger.Event{}, &mpu.Error{Kind: mpu.Invalid, Op: "web request", Target: "method " + clip(fmt.Sprintf("%q", r.Method), 40), Hint: "use POST"}
+		return trigger.Event{}, &mpu.Error{Kind: mpu.Invalid, Op: "web request", Target: "method " + clip(fmt.Sprintf("%q", r.Method), 40), Err: errMethod}
 	}
 	if isCallback(r) {
 		if err := h.checkCallback(r, h.wallClock()); err != nil {
@@ -71,6 +71,8 @@ func (h *Handler) believe(r *trigger.HTTPRequest) (trigger.Event, error) {
 	}
 	return e, err
 }
+
+var errMethod = errors.New("use POST")
 
 // wallClock is the clock that signatures and their timestamps are held against.
 func (h *Handler) wallClock() time.Time {
@@ -109,6 +111,8 @@ func statusOf(err error) int {
 	switch kind := mpu.KindOf(err); {
 	case err == nil || kind == mpu.Ignored:
 		return http.StatusOK
+	case errors.Is(err, errMethod):
+		return http.StatusMethodNotAllowed
 	case kind == mpu.Invalid:
 		return http.StatusBadRequest
 	case kind == mpu.Refused || kind == mpu.Denied && errors.Is(err, errCallback):
@@ -130,5 +134,12 @@ func respond(status int, body any) Response {
 	if err != nil {
 		status, b = http.StatusInternalServerError, []byte(`{"error":"the report cannot be written"}`)
 	}
-	return Response{StatusCode: status, Headers: map[string]string{"Content-Type": "application/json"}, Body: string(b)}
+	headers := map[string]string{"Content-Type": "application/json"}
+	switch status {
+	case http.StatusUnauthorized:
+		headers["WWW-Authenticate"] = "Bearer"
+	case http.StatusMethodNotAllowed:
+		headers["Allow"] = http.MethodPost
+	}
+	return Response{StatusCode: status, Headers: headers, Body: string(b)}
 }

@@ -26,7 +26,7 @@ func TestServeHTTP(t *testing.T) {
 		{"health", tokened, "GET", "/healthz", nil, "", 200, 1, ""},
 		{"work", tokened, "POST", "/", bearer, doneBody, 200, 0, ""},
 		{"work, no token", tokened, "POST", "/", nil, doneBody, 401, 1, ""},
-		{"another method", tokened, "DELETE", "/", bearer, doneBody, 400, 1, ""},
+		{"another method", tokened, "DELETE", "/", bearer, doneBody, 405, 1, ""},
 		{"a body that is too large", tokened, "POST", "/", bearer, strings.Repeat(" ", maxBody+1), 413, 1, ""},
 		{"an FC event", trusted, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, sweep, 200, 0, "200"},
 		{"an FC event that fails", trusted, "POST", "/invoke", map[string]string{"X-Fc-Control-Path": "/invoke"}, `{}`, 404, 1, "404"},

@@ -78,7 +78,7 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 	}
 	wg.Wait()
 	if r.report.Mode == "plan" && overlap(tasks) {
-		r.report.note("requests overlap, so an upload that several of them name is counted once for each")
+		r.report.Note("requests overlap, so an upload that several of them name is counted once for each")
 	}
 	r.report.Took = j.now().Sub(r.report.Started).Round(time.Millisecond).String()
 	return r.report
@@ -206,7 +206,7 @@ func (r *run) do(task int, t Task) {
 		before: cutoff(t.Request, minAge, r.clock), named: t.Request.UploadID != "",
 	}
 	if asked := t.Request.At(r.clock).Before; !j.named && !asked.IsZero() && j.before.Before(asked) {
-		r.report.note(fmt.Sprintf("%s: held to the minimum age of %s", t.Request, mpu.FormatAge(minAge)))
+		r.report.Note(fmt.Sprintf("%s: held to the minimum age of %s", t.Request, mpu.FormatAge(minAge)))
 	}
 	j.giveUp, j.stop = context.WithCancelCause(r.soft)
 	defer j.stop(nil)

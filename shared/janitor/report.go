@@ -187,7 +187,8 @@ func (r *Report) addFailure(s string) {
 	}
 }
 
-func (r *Report) note(s string) {
+// Note records something that a reader of the report should know.
+func (r *Report) Note(s string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.Notes) < mostNotes && !slices.Contains(r.Notes, s) {

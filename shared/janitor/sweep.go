@@ -21,7 +21,7 @@ func (j *job) sweep() {
 		place, err := j.pass()
 		if j.passes++; place.incomplete == "" || err != nil || j.aborted.Load() == before || j.passes == passes {
 			if place.incomplete != "" {
-				j.report.note(j.request.Bucket.String() + ": " + place.incomplete)
+				j.report.Note(j.request.Bucket.String() + ": " + place.incomplete)
 			}
 			j.finish(place, err)
 			return
@@ -117,9 +117,9 @@ func (j *job) finish(place *progress, err error) {
 		return
 	}
 	if errors.Is(cause, errCapped) {
-		j.report.note(fmt.Sprintf("%s: stopped, %v (%d)", j.request.Bucket, cause, orDefault(j.MaxAborts, DefaultMaxAborts)))
+		j.report.Note(fmt.Sprintf("%s: stopped, %v (%d)", j.request.Bucket, cause, orDefault(j.MaxAborts, DefaultMaxAborts)))
 	} else if cause != nil {
-		j.report.note(fmt.Sprintf("%s: stopped, the time was up", j.request.Bucket))
+		j.report.Note(fmt.Sprintf("%s: stopped, the time was up", j.request.Bucket))
 	}
 	rest := j.request
 	if !j.named {

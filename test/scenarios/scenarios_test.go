@@ -5,6 +5,7 @@ package scenarios
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,12 +87,26 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 				ts.Fatalf("usage: %s", c.usage)
 			}
 			w := ts.Value(worldKey{}).(*world)
-			if err := c.run(w, ts, neg, args); err != nil {
+			if err := saidBySandbox(func() error { return c.run(w, ts, neg, args) }); err != nil {
 				ts.Fatalf("%v", err)
 			}
 		}
 	}
 	return all
+}
+
+// saidBySandbox turns a panic of the sandbox, which takes a wrong name for a mistake of the programmer's, into an error: here
+// it is a line of a scenario that is wrong, and only that one should fail.
+func saidBySandbox(run func() error) (err error) {
+	defer func() {
+		p := recover()
+		if text, ok := p.(string); ok && strings.HasPrefix(text, "sandbox: ") {
+			err = errors.New(text)
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	return run()
 }
 
 // options reads words of the form NAME=VALUE. Every name must be known.

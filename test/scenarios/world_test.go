@@ -54,6 +54,18 @@ func upload(text string) (service sandbox.Service, u mpu.Request, err error) {
 	return sandbox.Service(u.Bucket.Store), u, err
 }
 
+// known refuses a misspelt service or operation, which a line about nothing would pass with.
+func known(service, op string) error {
+	if !slices.Contains(sandbox.Services, sandbox.Service(service)) {
+		return fmt.Errorf("no service %q; there are %q", service, sandbox.Services)
+	}
+	ops := []string{"all", sandbox.OpListUploads, sandbox.OpListParts, sandbox.OpAbort, sandbox.OpVideoInfo}
+	if !slices.Contains(ops, op) {
+		return fmt.Errorf("no operation %q; there are %q", op, ops)
+	}
+	return nil
+}
+
 // ago reads an age, and returns the time that was then.
 func ago(age string) (time.Time, error) {
 	d, err := mpu.ParseAge(age)
@@ -89,6 +101,9 @@ func (w *world) seed(_ *testscript.TestScript, _ bool, args []string) error {
 		w.AddMedia(u.Bucket.Name, u.Key)
 	default:
 		w.CreateBucket(service, u.Bucket.Name, u.Bucket.Region)
+		if _, _, _, err := w.find(args[0]); err == nil {
+			return fmt.Errorf("there is such an upload already: %s", args[0])
+		}
 		w.PinUploadID(service, u.Bucket.Name, u.Key, u.UploadID)
 		w.Seed(service, u.Bucket.Name, u.Key, at)
 		for i := range n {
@@ -183,6 +198,9 @@ func count(n int, noun string) string {
 
 // script has a service misbehave at an operation.
 func (w *world) script(_ *testscript.TestScript, _ bool, args []string) error {
+	if err := known(args[0], args[1]); err != nil {
+		return err
+	}
 	f := sandbox.Fault{Service: sandbox.Service(args[0]), Op: args[1]}
 	rest := args[2:]
 	if !strings.Contains(rest[0], "=") {
@@ -209,6 +227,9 @@ func (w *world) script(_ *testscript.TestScript, _ bool, args []string) error {
 // requests checks how many requests have reached a service since the start.
 func (w *world) requests(_ *testscript.TestScript, _ bool, args []string) error {
 	want, err := strconv.Atoi(args[2])
+	if err == nil {
+		err = known(args[0], args[1])
+	}
 	if err != nil {
 		return err
 	}
@@ -225,6 +246,9 @@ func (w *world) requests(_ *testscript.TestScript, _ bool, args []string) error 
 // countConnections checks how many connections have been opened to a service since the start.
 func (w *world) countConnections(_ *testscript.TestScript, _ bool, args []string) error {
 	want, err := strconv.Atoi(args[len(args)-1])
+	if err == nil {
+		err = known(args[0], "all")
+	}
 	if err != nil {
 		return err
 	}
