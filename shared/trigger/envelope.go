@@ -57,7 +57,7 @@ func readDetail(kind, sender string, envelope, detail object) (Event, error) {
 // they like into a detail, the name of a source that is not reserved included.
 func onlyFailures(e Event, err error) (Event, error) {
 	if err == nil && !strings.HasPrefix(e.Source, "upload failure") {
-		err = &mpu.Error{Kind: mpu.Refused, Target: clip(e.Source, 60), Hint: "on an event bus only the failure message is read from a destination; send the rest by queue or topic"}
+		err = &mpu.Error{Kind: mpu.Invalid, Target: clip(e.Source, 60), Hint: "on an event bus only the failure message is read from a destination; send the rest by queue or topic"}
 	}
 	if err != nil {
 		return Event{}, err
