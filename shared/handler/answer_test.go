@@ -200,3 +200,14 @@ func TestCallbackSignature(t *testing.T) {
 		t.Error("a callback is believed although no key is set")
 	}
 }
+
+// What a stranger sends is answered, and does not count as a failure of the function.
+func TestWebRequestThatCannotBeRead(t *testing.T) {
+	for _, body := range []string{`"isBase64Encoded":true,"body":"%%%"`, `"isBase64Encoded":false,"body":"{}","headers":{"a":"1","A":"2"}`} {
+		w := newWorld(t, "PARTSWEEP_HTTP_TOKEN="+token)
+		answer, err := w.Handle(t.Context(), []byte(`{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"POST","path":"/"}},`+body+`}`))
+		if r, ok := answer.(Response); err != nil || !ok || r.StatusCode != http.StatusBadRequest || !json.Valid([]byte(r.Body)) {
+			t.Errorf("%s: %+v, %v", body, answer, err)
+		}
+	}
+}

@@ -107,7 +107,10 @@ func (h *Handler) Settings() Settings { return h.settings }
 // is unfinished, the error is nil.
 func (h *Handler) Handle(ctx context.Context, event []byte) (any, error) {
 	e, err := trigger.Parse(event)
-	if err == nil && e.HTTP != nil {
+	switch {
+	case e.HTTP != nil && err != nil:
+		return h.refuseHTTP(e.HTTP, err), nil
+	case e.HTTP != nil:
 		return h.answerHTTP(ctx, e.HTTP), nil
 	}
 	report, errs := h.run(ctx, e, err)

@@ -37,8 +37,7 @@ func (h *Handler) answerHTTP(ctx context.Context, r *trigger.HTTPRequest) Respon
 	}
 	e, err := h.believe(r)
 	if err != nil && mpu.KindOf(err) != mpu.Ignored {
-		h.log.Warn("web request refused", "platform", r.Platform, "method", r.Method, "path", clip(r.Path, 200), "error", err.Error())
-		return respond(statusOf(err), map[string]string{"error": err.Error()})
+		return h.refuseHTTP(r, err)
 	}
 	report, errs := h.run(ctx, e, err)
 	status := http.StatusOK
@@ -49,6 +48,12 @@ func (h *Handler) answerHTTP(ctx context.Context, r *trigger.HTTPRequest) Respon
 		status = http.StatusInternalServerError
 	}
 	return respond(status, report)
+}
+
+// refuseHTTP is the answer to a web request that is not acted on. It is the sender's mistake, and no failure of the function.
+func (h *Handler) refuseHTTP(r *trigger.HTTPRequest, err error) Response {
+	h.log.Warn("web request refused", "platform", r.Platform, "method", r.Method, "path", clip(r.Path, 200), "error", err.Error())
+	return respond(statusOf(err), map[string]string{"error": err.Error()})
 }
 
 // believe reads the event out of a web request, once the request has shown that it may ask.

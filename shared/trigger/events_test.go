@@ -161,6 +161,11 @@ func checkEvent(t *testing.T, event []byte, e Event, err error) {
 	t.Helper()
 	if err != nil {
 		checkError(t, err, mpu.Invalid, mpu.Ignored)
+		// A web request that cannot be read stands beside its error, with no body to act on, and nothing else does.
+		if e.HTTP != nil && (len(e.HTTP.Body) > 0 || !strings.Contains(err.Error(), "read "+e.HTTP.Platform+" http: ")) {
+			t.Errorf("an error comes with a web request to act on: %+v, %v", e.HTTP, err)
+		}
+		e.HTTP = nil
 		if diff := cmp.Diff(Event{}, e); diff != "" {
 			t.Errorf("an error comes with an event (-want +got):\n%s", diff)
 		}

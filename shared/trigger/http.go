@@ -8,18 +8,19 @@ import (
 
 // readHTTP reads what web requests have in common on all platforms. Nothing of it becomes a request here: a web request
 // says nothing about who sent it that the sender could not have written, but for what the platform vouches for itself.
+//
+// One that cannot be read is an error beside an Event that says that it was one: it is the sender who should hear of it.
 func readHTTP(o object, r HTTPRequest) (Event, error) {
 	if err := o.outermost("a web request"); err != nil {
 		return Event{}, err
 	}
+	e := Event{Source: r.Platform + " http", HTTP: &r}
 	var err error
 	if r.Header, err = o.header("headers"); err != nil {
-		return Event{}, err
+		return e, err
 	}
-	if r.Body, err = o.body(); err != nil {
-		return Event{}, err
-	}
-	return Event{Source: r.Platform + " http", HTTP: &r}, nil
+	r.Body, err = o.body()
+	return e, err
 }
 
 // header reads an object of texts. Names that differ in letter case only are one name, and it stands once.

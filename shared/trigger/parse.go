@@ -88,7 +88,8 @@ type Item struct {
 //     or that the client may repeat, is ignored
 //   - a completed upload asks for the older uploads of the same key
 //   - what a person may have typed is only planned, wherever it arrives, unless it says "apply": true
-//   - a web request is handed over as it is, for whoever can tell who sent it
+//   - a web request is handed over as it is, for whoever can tell who sent it; one that cannot be read is handed over beside
+//     the error
 //
 // A time in the future is passed on as it was told. Names are compared exactly, letter case included, and no object that is
 // read may have a name twice: a field that one reader takes for the first and another for the last of its kind is no
@@ -100,7 +101,7 @@ func Parse(event []byte) (Event, error) {
 	event = bytes.TrimPrefix(event, []byte("\ufeff")) // editors put it in front of files
 	e, err := read(event, nil)
 	if err != nil {
-		return Event{}, during("read event", err)
+		return Event{HTTP: e.HTTP}, during("read event", err)
 	}
 	return e, nil
 }

@@ -57,7 +57,7 @@ func readObject(o object) (Event, error) {
 		}
 		e, err := s.read(o)
 		if err != nil {
-			return Event{}, during("read "+s.name, err)
+			return Event{HTTP: e.HTTP}, during("read "+s.name, err)
 		}
 		return e, nil
 	}
