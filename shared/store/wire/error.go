@@ -19,12 +19,14 @@ import (
 type Codes map[string]mpu.Kind
 
 // Kind returns the kind of an answer. A code in the table has the table's kind; of any other answer only the status
-// speaks, and it says no more than that another try may help. A 404 without a known code says nothing.
+// speaks, and it says no more than that another try may help. A 404 without a known code says nothing; a 501 says that no
+// try will help.
 func (c Codes) Kind(status int, code string) mpu.Kind {
 	if kind, ok := c[code]; ok {
 		return kind
 	}
-	if status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status/100 == 5 {
+	if status == http.StatusTooManyRequests || status == http.StatusRequestTimeout ||
+		status/100 == 5 && status != http.StatusNotImplemented {
 		return mpu.Transient
 	}
 	return 0

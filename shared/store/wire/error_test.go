@@ -68,6 +68,7 @@ func TestKind(t *testing.T) {
 		{429, "New", mpu.Transient},
 		{500, "", mpu.Transient},
 		{503, "New", mpu.Transient},
+		{501, "New", 0},
 		{599, "", mpu.Transient},
 		{503, "Odd", 0},
 	} {
