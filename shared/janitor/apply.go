@@ -41,7 +41,7 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 	case !j.mayAbort():
 		j.stop(errCapped)
 	default:
-		o = j.abort(o, parts, mayLand(d.Upload, parts, j.named, j.clock))
+		o = j.abort(o, parts, mayLand(d.Upload, parts, j.named, j.clock) || j.unproven())
 		if o.Result != mpu.ResultAborted {
 			j.aborts.Add(-1) // it counts what was aborted
 		}
@@ -49,9 +49,17 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 	return
 }
 
+// unproven reports whether an abort must be seen to work: there are services that accept one and do nothing. On the
+// vendor's own the documents are enough; of any other the first aborts are looked after, and all of a listing that is
+// read again.
+func (j *job) unproven() bool { return j.store.Foreign() && (j.passes > 0 || !j.proven.Load()) }
+
 // inspect looks at an upload's parts and decides.
 func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
 	parts, err := j.store.Parts(j.ctx, u)
+	if errors.Is(err, mpu.Gone) && j.direct() && j.store.Foreign() {
+		err = j.goneWithBucket(u, err)
+	}
 	if err == nil && j.direct() && lastActive(u, parts).IsZero() {
 		// The listing of parts of an upload that has none says nothing about when it was begun.
 		u.Initiated, err = j.initiated(u)
@@ -60,6 +68,18 @@ func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
 		return mpu.Decision{}, parts, err
 	}
 	return judge(u, parts, j.before), parts, nil
+}
+
+// goneWithBucket tells an upload that is gone from a bucket that does not exist, where a service answers both alike (rclone).
+// It returns what is wrong with the bucket, or else gone.
+func (j *job) goneWithBucket(u mpu.Upload, gone error) error {
+	for _, err := range j.store.Pages(j.ctx, u.Bucket, u.Key, mpu.Marker{}) {
+		if errors.Is(err, mpu.Missing) {
+			return err
+		}
+		break
+	}
+	return gone
 }
 
 // lookUpPages is how many pages are read to find when one upload was begun.
@@ -122,8 +142,7 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 			o.Result = mpu.ResultGone
 			return o
 		case errors.Is(err, mpu.Gone):
-			o.Result, o.Verified = mpu.ResultAborted, true
-			return o
+			return j.verified(o)
 		case err != nil:
 			return j.failed(o, err)
 		}
@@ -133,8 +152,7 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 		}
 		left, err := j.store.Parts(j.ctx, o.Upload)
 		if errors.Is(err, mpu.Gone) {
-			o.Verified = true
-			return o
+			return j.verified(o)
 		}
 		if left.Newest.After(seen.Newest) {
 			// These landed after the last look; what that saw went with the abort.
@@ -145,6 +163,13 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 		}
 		pause *= 2
 	}
+}
+
+// verified is the end of an abort after which the service no longer knows the upload.
+func (j *job) verified(o mpu.Outcome) mpu.Outcome {
+	j.proven.Store(true)
+	o.Result, o.Verified = mpu.ResultAborted, true
+	return o
 }
 
 // unverified is the end of an abort that was accepted as often as it was sent, and never seen to have worked.

@@ -171,17 +171,20 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 // A job is one request of a run.
 type job struct {
 	*run
-	task    int // its place among the run's tasks
-	request mpu.Request
-	store   *store.Store
-	apply   bool
-	before  time.Time
-	named   bool         // the request names one upload by its ID
-	denied  atomic.Int64 // refusals in a row
-	aborted atomic.Int64 // aborts that were accepted
-	passes  int          // how often the listing has been read
-	giveUp  context.Context
-	stop    context.CancelCauseFunc
+	task     int // its place among the run's tasks
+	request  mpu.Request
+	store    *store.Store
+	apply    bool
+	before   time.Time
+	named    bool         // the request names one upload by its ID
+	denied   atomic.Int64 // refusals in a row
+	aborted  atomic.Int64 // aborts that were accepted
+	passes   int          // how often the listing has been read
+	found    bool         // the listing had something that was asked for; only the lister writes it
+	proven   atomic.Bool  // an abort has been seen to work
+	failures failures
+	giveUp   context.Context
+	stop     context.CancelCauseFunc
 }
 
 var (
@@ -241,14 +244,18 @@ func (r *run) failRequest(task int, req mpu.Request, err error) {
 	r.report.failTask(task, fmt.Errorf("%s: %w", req, err))
 }
 
-// record counts an outcome and logs it. When a listing is read again, what was kept at first is kept again, and not counted
-// twice; nor is what was hidden then and is kept now, since the two cannot be told apart without remembering them all.
+// record counts an outcome and logs it. When a listing is read again, what was kept or gone at first is so again, and not
+// counted twice; nor is what was hidden then, since the two cannot be told apart without remembering them all.
 func (j *job) record(o mpu.Outcome) {
-	switch {
-	case o.Result == mpu.ResultKept && j.passes > 0:
-		return
-	case o.Result == mpu.ResultAborted:
+	switch o.Result {
+	case mpu.ResultKept, mpu.ResultGone:
+		if j.passes > 0 && !j.named {
+			return
+		}
+	case mpu.ResultAborted:
 		j.aborted.Add(1)
+	case mpu.ResultFailed:
+		j.failures.add(o.Upload)
 	}
 	j.report.record(j.task, o)
 	level := slog.LevelInfo

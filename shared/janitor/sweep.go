@@ -10,27 +10,35 @@ import (
 	"github.com/partsweep/partsweep/shared/store"
 )
 
-// passes is how often a listing that is known to leave uploads out is read again, after what it showed was aborted.
-const passes = 3
-
-// sweep lists, and hands what passes the cheap test to the workers, all at the same time. A listing that is known to leave
-// uploads out shows more of them once those in front are gone, so it is read again for as long as that helps.
+// sweep lists, and hands what passes the cheap test to the workers, all at the same time.
+//
+// A listing that is known to leave uploads out shows more of them once those in front are gone, so it is read again for
+// as long as that helps. So is one by a foreign service, of which nobody knows what it leaves out: from the start, until a
+// pass aborts nothing. From the second pass on every abort is verified, so that an upload which survives its abort is a
+// failure and not progress.
 func (j *job) sweep() {
+	after, foreign := j.request.After, j.store.Foreign()
 	for {
 		before := j.aborted.Load()
-		place, err := j.pass()
-		if j.passes++; place.incomplete == "" || err != nil || j.aborted.Load() == before || j.passes == passes {
-			if place.incomplete != "" {
-				j.report.Note(j.request.Bucket.String() + ": " + place.incomplete)
+		place, err := j.pass(after)
+		j.passes++
+		helped := j.aborted.Load() > before || foreign && !after.IsZero()
+		if err == nil && helped && (foreign || place.incomplete != "") && j.failures.few() {
+			if foreign {
+				after = mpu.Marker{} // not every service finds its way back to a marker whose upload is gone
 			}
-			j.finish(place, err)
-			return
+			continue
 		}
+		if place.incomplete != "" {
+			j.report.Note(j.request.Bucket.String() + ": " + place.incomplete)
+		}
+		j.finish(place, err)
+		return
 	}
 }
 
-// pass reads the listing once.
-func (j *job) pass() (*progress, error) {
+// pass reads the listing once, from a marker on.
+func (j *job) pass(after mpu.Marker) (*progress, error) {
 	work := make(chan item)
 	var workers sync.WaitGroup
 	for range orDefault(j.Workers, DefaultWorkers) {
@@ -40,7 +48,7 @@ func (j *job) pass() (*progress, error) {
 			}
 		})
 	}
-	place := &progress{next: j.request.After}
+	place := &progress{next: after}
 	err := j.list(work, place)
 	close(work)
 	workers.Wait()
@@ -58,7 +66,7 @@ func (j *job) list(work chan<- item, place *progress) error {
 	if j.request.Key != "" {
 		prefix = j.request.Key
 	}
-	for page, err := range j.store.Pages(j.giveUp, j.request.Bucket, prefix, j.request.After) {
+	for page, err := range j.store.Pages(j.giveUp, j.request.Bucket, prefix, place.next) {
 		if err != nil {
 			return err
 		}
@@ -70,7 +78,10 @@ func (j *job) list(work chan<- item, place *progress) error {
 			if j.request.Key != "" && u.Key != j.request.Key {
 				continue // the listing is by prefix
 			}
-			place.found = true
+			j.found = true
+			if j.failures.has(u) {
+				continue // once a run is enough
+			}
 			if d, young := tooYoung(u, j.before); young {
 				j.record(kept(d))
 				continue
@@ -111,7 +122,7 @@ func (j *job) finish(place *progress, err error) {
 	}
 	after, left := place.rest()
 	if !left {
-		if j.named && !place.found {
+		if j.named && !j.found {
 			j.record(mpu.Outcome{Upload: j.upload(), Result: mpu.ResultGone})
 		}
 		return
@@ -136,7 +147,6 @@ type progress struct {
 	next       mpu.Marker // where the page after the newest begins
 	ended      bool
 	incomplete string // why the listing is known to leave uploads out
-	found      bool   // the listing had something that was asked for; only the lister writes it
 }
 
 type openPage struct {

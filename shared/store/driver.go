@@ -38,6 +38,14 @@ type BatchDriver interface {
 	AbortUploads(ctx context.Context, us []mpu.Upload) error
 }
 
+// A ForeignDriver may speak to a service that is not the vendor's own but merely speaks its language. No two of those list
+// uploads alike, so what such a service says is checked where it can be.
+type ForeignDriver interface {
+	Driver
+	// Foreign reports whether the service is somebody else's.
+	Foreign() bool
+}
+
 // A RatedDriver's service publishes how many calls a second it takes from one account.
 type RatedDriver interface {
 	Driver

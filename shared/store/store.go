@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,18 +44,29 @@ func New(d Driver, layers ...Layer) *Store {
 // No page repeats an upload of the page before, which some services do at the edges. A listing that does not advance, or
 // that says there is more without saying where, is an error: it neither loops nor passes for complete. An entry that is
 // not of what was asked for is left out and the page marked Incomplete.
+//
+// Where the service is foreign, what it may have left out where a page ends is looked for, and comes as a page in between.
 func (s *Store) Pages(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
-		var seen map[identity]bool
-		loop := loopGuard{anchor: after}
+		w := walk{store: s, bucket: b, prefix: prefix, seen: map[identity]bool{}, loop: loopGuard{anchor: after}}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // what still runs beside the listing ends with it
+		if s.Foreign() {
+			w.cut = &cutCheck{store: s, bucket: b}
+		}
 		for {
-			page, err := s.page(ctx, b, prefix, after)
+			page, missing, err := w.next(ctx, after)
 			if err != nil {
 				yield(Page{After: after}, err)
 				return
 			}
-			seen = tidy(&page, b, prefix, seen)
-			err = loop.check(page)
+			if !missing.nothing() {
+				missing.More, missing.Next = true, page.After
+				if !yield(missing, nil) {
+					return
+				}
+			}
+			err = w.loop.check(page)
 			if !yield(page, nil) {
 				return
 			}
@@ -70,17 +82,63 @@ func (s *Store) Pages(ctx context.Context, b mpu.Bucket, prefix string, after mp
 	}
 }
 
+// A walk is one listing while it is being read.
+type walk struct {
+	store  *Store
+	bucket mpu.Bucket
+	prefix string
+	seen   map[identity]bool // on the page before
+	total  int
+	loop   loopGuard
+	cut    *cutCheck // nil if the service is the vendor's own
+}
+
+// next reads the next page, and what turned out to be missing before it.
+func (w *walk) next(ctx context.Context, after mpu.Marker) (page, missing Page, err error) {
+	if page, err = w.store.page(ctx, w.bucket, w.prefix, after); err != nil {
+		return page, missing, err
+	}
+	ends := endsOf(page)
+	w.seen = tidy(&page, w.bucket, w.prefix, w.seen)
+	if w.total += len(page.Uploads); w.cut == nil {
+		return page, missing, nil
+	}
+	missing = w.cut.next(ctx, ends, w.seen)
+	if page.More {
+		return page, missing, nil
+	}
+	if w.total == roundNumber && page.Incomplete == "" {
+		page.Incomplete = fmt.Sprintf("it ends after exactly %d uploads, which is where some services stop", roundNumber)
+	}
+	// Nothing comes after this page for the last check to run beside, so what that finds goes in front.
+	rest := w.cut.wait(ctx)
+	missing.Uploads = append(missing.Uploads, rest.Uploads...)
+	missing.Incomplete = cmp.Or(missing.Incomplete, rest.Incomplete)
+	missing.After = cmp.Or(missing.After, rest.After)
+	return page, missing, nil
+}
+
+// roundNumber is the most uploads that some services list, and then say that there are no more (StorageGRID,
+// docs.netapp.com/us-en/storagegrid-118/s3/operations-for-multipart-uploads.html; ECS,
+// github.com/distribution/distribution/issues/3062).
+const roundNumber = 1000
+
+// nothing reports whether a page tells nothing.
+func (p Page) nothing() bool { return len(p.Uploads) == 0 && p.Incomplete == "" }
+
 // page reads one page. A server that refuses the very markers it gave is asked once more from the key alone: versitygw
-// v1.8.0 is one (its issue 2149). What shares the last key of the page before may then be missing, so the page says so.
+// v1.8.0 is one (its issue 2149), and MinIO another where the upload that the marker names is gone. What shares the last
+// key of the page before may then be missing, so the page says so, unless it is looked for anyway.
 func (s *Store) page(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (Page, error) {
 	page, err := s.listOnce(ctx, b, prefix, after)
-	if errors.Is(err, mpu.Invalid) && after.Key != "" && after.UploadID != "" {
+	if refused := errors.Is(err, mpu.Invalid) || errors.Is(err, mpu.Gone); refused && after.Key != "" && after.UploadID != "" {
 		first := err
 		if page, err = s.listOnce(ctx, b, prefix, mpu.Marker{Key: after.Key}); err != nil {
 			return page, first
 		}
-		page.Incomplete = "the service refused its own upload ID marker; uploads of key " + fmt.Sprintf("%q", after.Key) +
-			" may be missing until the next run"
+		if !s.Foreign() {
+			page.Incomplete = fmt.Sprintf("the service refused its own upload ID marker; uploads of key %q may be missing until the next run", after.Key)
+		}
 	}
 	page.After = after
 	return page, err

@@ -4,7 +4,7 @@ package obsstore
 import (
 	"context"
 	"net/http"
-	"strings"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -74,14 +74,8 @@ func (d *Driver) configure(cfg store.Config) (err error) {
 // isHuawei reports whether a host is one of Huawei Cloud's own, which refuse path style since the end of 2023
 // (huaweicloud.com/notice/2022/20231106133534969.html), and not always with an error that says so.
 func isHuawei(host string) bool {
-	host, _, _ = strings.Cut(host, ":")
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	for _, domain := range []string{".myhuaweicloud.com", ".myhuaweicloud.eu", ".myhuaweicloud.cn"} {
-		if strings.HasSuffix(host, domain) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"myhuaweicloud.com", "myhuaweicloud.eu", "myhuaweicloud.cn"},
+		func(domain string) bool { return wire.HasDomain(host, domain) })
 }
 
 // locate implements the endpoint rules (support.huaweicloud.com/intl/en-us/api-obs/obs_04_0006.html).

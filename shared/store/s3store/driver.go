@@ -4,6 +4,7 @@ package s3store
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,7 +34,7 @@ type Driver struct {
 	learnt    sync.Map // bucket name → region that the service has told
 }
 
-var _ store.Driver = (*Driver)(nil)
+var _ store.ForeignDriver = (*Driver)(nil)
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
 func New(cfg store.Config) (*Driver, error) {
@@ -51,6 +52,7 @@ func New(cfg store.Config) (*Driver, error) {
 		Sign:        d.sign,
 		ParseTime:   wire.ParseISO8601,
 		Moved:       d.moved,
+		LeavesOut:   leavesOut,
 		Alias:       func(bucket string) bool { return strings.HasSuffix(bucket, "-s3alias") },
 	}
 	// S3 is the one service that does not want the path of its canonical request encoded twice.
@@ -68,6 +70,13 @@ func New(cfg store.Config) (*Driver, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// Foreign implements [store.ForeignDriver]. An endpoint of AWS's own (in a VPC, for FIPS) is not foreign.
+func (d *Driver) Foreign() bool {
+	return !d.endpoint.IsZero() && !slices.ContainsFunc(partitions, func(p partition) bool {
+		return wire.HasDomain(d.endpoint.With("bucket", defaultRegion), p.suffix)
+	})
 }
 
 // locate implements the endpoint rules (docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).

@@ -240,3 +240,47 @@ func TestHintNamesThePartition(t *testing.T) {
 		t.Errorf("%v, want %q in it", err, want)
 	}
 }
+
+func TestForeign(t *testing.T) {
+	for endpoint, want := range map[string]bool{
+		"":                                   false,
+		"https://s3.eu-west-1.amazonaws.com": false,
+		"https://s3-fips.us-gov-west-1.amazonaws.com:443":             false,
+		"https://{bucket}.s3.cn-north-1.amazonaws.com.cn":             false,
+		"https://bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com": false,
+		"https://amazonaws.com.example.net":                           true,
+		"https://notamazonaws.com":                                    true,
+		"http://127.0.0.1:9000":                                       true,
+		"https://{bucket}.storage.example.com":                        true,
+	} {
+		d, err := New(store.Config{Endpoint: endpoint, Credentials: func(context.Context) (store.Credentials, error) { return store.Credentials{}, nil }})
+		if err != nil || d.Foreign() != want {
+			t.Errorf("%s: %v, %v; want %v", endpoint, d.Foreign(), err, want)
+		}
+	}
+}
+
+func TestLeavesOut(t *testing.T) {
+	some, many := store.Page{Uploads: make([]mpu.Upload, 3)}, store.Page{Uploads: make([]mpu.Upload, 1000)}
+	for _, tt := range []struct {
+		server, prefix string
+		page           store.Page
+		want           string
+	}{
+		{"AmazonS3", "", many, ""},
+		{"", "", store.Page{}, ""},
+		{"MinIO", "", some, "one node"},
+		{"MinIO/RELEASE.2019-03-20", "", store.Page{}, "one node"},
+		{"MinIO", "a/b", some, ""},
+		{"MinIO", "a/", store.Page{}, `none of the key "a/"`},
+		{"StorageGRID/11.8.0", "", some, ""},
+		{"StorageGRID/11.8.0", "", many, "1,000"},
+		{"ViPR/1.0", "", store.Page{More: true}, "1,000"},
+		{"VERSITYGW", "", store.Page{}, "its own folders"},
+		{"VERSITYGW", "", some, ""},
+	} {
+		if got := leavesOut(tt.server, tt.prefix, tt.page); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+			t.Errorf("%q, prefix %q, %d uploads: %q, want %q", tt.server, tt.prefix, len(tt.page.Uploads), got, tt.want)
+		}
+	}
+}

@@ -32,6 +32,9 @@ type Dialect struct {
 	// Moved may take up what a refusal says of the bucket's place, and then returns true: asked again, the request will
 	// go to another place. Nil if the service never says so.
 	Moved func(p Place, r *Reply) bool
+	// LeavesOut says what the listing of uploads is known to leave out on a server of a name, which is what the Server header
+	// says; prefix and page are the listing's. Nil if nothing is known.
+	LeavesOut func(server, prefix string, page store.Page) string
 	// Alias reports whether a bucket's name is another name for it, so that answers speak of a different one. Nil if
 	// there are none.
 	Alias func(bucket string) bool
@@ -97,6 +100,12 @@ func parseEndpoint(s string) (Endpoint, bool) {
 	u, err := url.Parse(e.scheme + "://" + example)
 	e.ip = err == nil && net.ParseIP(u.Hostname()) != nil
 	return e, err == nil && u.Host == example && u.Hostname() != "" && !strings.ContainsAny(example, "{}@/?# ")
+}
+
+// HasDomain reports whether a host, perhaps with a port, is in a domain.
+func HasDomain(host, domain string) bool {
+	host, _, _ = strings.Cut(host, ":")
+	return strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), "."+domain)
 }
 
 // IsZero reports whether there is no custom endpoint.

@@ -62,11 +62,14 @@ func (m *Multipart) ListUploads(ctx context.Context, b mpu.Bucket, prefix string
 	}
 	var page store.Page
 	c := call{op: store.ListUploads, method: http.MethodGet, bucket: b, query: q}
-	c.read = func(p Place, s *Scanner) (err error) {
+	c.read = func(p Place, h http.Header, s *Scanner) (err error) {
 		if p.Learnt {
 			b.Region = p.Region
 		}
 		page, err = m.dialect.readUploads(s, b)
+		if err == nil && m.dialect.LeavesOut != nil {
+			page.Incomplete = m.dialect.LeavesOut(h.Get("Server"), prefix, page)
+		}
 		return err
 	}
 	if err := m.send(ctx, c); err != nil {
@@ -79,7 +82,7 @@ func (m *Multipart) ListUploads(ctx context.Context, b mpu.Bucket, prefix string
 func (m *Multipart) ListParts(ctx context.Context, u mpu.Upload, after int) (store.Parts, error) {
 	var parts store.Parts
 	c := call{op: store.ListParts, method: http.MethodGet, bucket: u.Bucket, key: u.Key}
-	c.read = func(_ Place, s *Scanner) (err error) {
+	c.read = func(_ Place, _ http.Header, s *Scanner) (err error) {
 		parts, err = m.dialect.readParts(s, u, after)
 		return err
 	}
@@ -156,7 +159,7 @@ type call struct {
 	bucket mpu.Bucket
 	key    string
 	query  query
-	read   func(Place, *Scanner) error // nil: there is nothing to read
+	read   func(Place, http.Header, *Scanner) error // nil: there is nothing to read
 }
 
 // send sends a call and reads its answer. Its errors lack Op and Target.
@@ -240,7 +243,7 @@ func (c call) answer(ctx context.Context, p Place, resp *http.Response) (*Reply,
 	scanner := scanners.Get().(*Scanner)
 	defer scanners.Put(scanner)
 	scanner.Reset(&bounded{r: resp.Body, left: maxAnswer})
-	err := c.read(p, scanner)
+	err := c.read(p, resp.Header, scanner)
 	var refused *refusedError
 	switch {
 	case err == nil:
