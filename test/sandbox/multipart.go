@@ -122,10 +122,9 @@ func (o *objectStore) listUploads(w http.ResponseWriter, c *call) *refusal {
 	}
 	q := listing{prefix: c.query.value("prefix"), delimiter: c.query.value("delimiter"), max: max,
 		keyMarker: c.query.value("key-marker"), idMarker: c.query.value("upload-id-marker")}
-	page, known := c.bucket.list(q)
-	if !known && o.traits.strict {
-		return denyBecause("InvalidArgument", "Invalid uploadId marker",
-			[2]string{"ArgumentName", "upload-id-marker"}, [2]string{"ArgumentValue", q.idMarker})
+	page, no := o.page(c, q)
+	if no != nil {
+		return no
 	}
 	d := o.document("ListMultipartUploadsResult")
 	o.writeQuery(d, c, q, kind, encode, page)
@@ -143,15 +142,32 @@ func (o *objectStore) listUploads(w http.ResponseWriter, c *call) *refusal {
 	return nil
 }
 
+// page makes a page of a listing.
+func (o *objectStore) page(c *call, q listing) (uploadPage, *refusal) {
+	if o.sandbox.opt.Quirks.active() {
+		return o.quirky(c, q)
+	}
+	page, known := c.bucket.list(q)
+	if !known && o.traits.strict {
+		return page, denyBecause("InvalidArgument", "Invalid uploadId marker",
+			[2]string{"ArgumentName", "upload-id-marker"}, [2]string{"ArgumentValue", q.idMarker})
+	}
+	return page, nil
+}
+
 // writeQuery writes the part of a listing that repeats the question and says how to go on.
 func (o *objectStore) writeQuery(d *document, c *call, q listing, kind string, encode func(string) string, page uploadPage) {
 	d.text("Bucket", c.at.bucket)
-	if o.traits.codingAlways || kind != "" {
+	if (o.traits.codingAlways || kind != "") && !o.sandbox.opt.Quirks.EncodesSilently {
 		d.text(o.traits.uploadsCoding, kind)
 	}
 	d.text("KeyMarker", encode(q.keyMarker))
 	d.text("UploadIdMarker", q.idMarker)
-	if page.truncated {
+	switch quirks := &o.sandbox.opt.Quirks; {
+	case quirks.active() && (page.truncated || quirks.MarkersOnLastPage):
+		d.some("NextKeyMarker", encode(page.nextKey))
+		d.some("NextUploadIdMarker", page.nextID)
+	case page.truncated:
 		d.text("NextKeyMarker", encode(page.nextKey))
 		d.text("NextUploadIdMarker", page.nextID)
 	}
@@ -167,7 +183,13 @@ func (o *objectStore) writeUpload(d *document, u Upload, encode func(string) str
 	d.text("UploadId", u.UploadID)
 	o.writeParties(d)
 	d.text("StorageClass", o.traits.storageClass)
-	d.text("Initiated", o.traits.date(u.Initiated))
+	q := &o.sandbox.opt.Quirks
+	if q.Initiated != nil {
+		u.Initiated = q.Initiated(u)
+	}
+	if !q.NoInitiated {
+		d.text("Initiated", o.traits.date(u.Initiated))
+	}
 	d.close("Upload")
 }
 
@@ -198,7 +220,11 @@ func (o *objectStore) listParts(w http.ResponseWriter, c *call) *refusal {
 	if c.target.UploadID == "" && o.traits.emptyUploadID != "" {
 		return deny(o.traits.emptyUploadID)
 	}
-	parts, more, ok := c.bucket.parts(c.at.key, c.target.UploadID, above, max)
+	from := above
+	if o.sandbox.opt.Quirks.PartMarkerIncluded {
+		from--
+	}
+	parts, more, ok := c.bucket.parts(c.at.key, c.target.UploadID, from, max)
 	if !ok {
 		return deny("NoSuchUpload")
 	}

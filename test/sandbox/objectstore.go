@@ -205,6 +205,9 @@ func (o *objectStore) route(w http.ResponseWriter, c *call) *refusal {
 	if c.r.Method == http.MethodPut && c.at.key == "" && c.plain() {
 		return o.putBucket(w, c)
 	}
+	if answered, no := o.quirkyCall(w, c); answered || no != nil {
+		return no
+	}
 	if c.bucket == nil {
 		return deny("NoSuchBucket")
 	}

@@ -55,6 +55,8 @@ type Options struct {
 	MaxPage int
 	// BeijingDates makes COS write dates the way its older documents show: no zone, and eight hours ahead of UTC.
 	BeijingDates bool
+	// Quirks make the object stores behave as others do that speak the same language.
+	Quirks Quirks
 }
 
 // A Sandbox is six running services. Make one with Start.
