@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -110,59 +111,96 @@ type aliveError struct{ decision mpu.Decision }
 
 func (e *aliveError) Error() string { return string(e.decision.Reason) + ": " + e.decision.Detail }
 
-// stillStale decides once more, for an abort that has waited.
-//
-// An upload never loses parts but by an abort: with fewer than were seen, the abort that got lost did arrive, and what is
-// there now has landed behind it.
-func (j *job) stillStale(u mpu.Upload, seen store.Parts) error {
-	d, parts, err := j.inspect(u)
-	if err == nil && d.Verdict != mpu.Abort && parts.Count >= seen.Count && parts.Bytes >= seen.Bytes {
-		return &aliveError{d}
-	}
-	return err
-}
-
 // mayAbort takes one of the aborts that the run may do.
 func (j *job) mayAbort() bool {
 	return j.aborts.Add(1) <= int64(orDefault(j.MaxAborts, DefaultMaxAborts))
 }
 
+// An attempt is the abort of one upload on its way.
+type attempt struct {
+	*job
+	outcome mpu.Outcome
+	seen    store.Parts // at the last look
+	arrived bool        // an abort is known to have been carried out
+}
+
 // abort aborts an upload. With verify it makes sure: parts that were in flight may have landed, so the abort is repeated
 // until the service no longer knows the upload, at most three rounds, as the S3 reference of AbortMultipartUpload advises.
 func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
+	a := &attempt{job: j, outcome: o, seen: seen}
+	again := a.again
 	pause := orDefault(j.Pause, time.Second)
 	for round := 1; ; round++ {
-		again := func() error { return j.stillStale(o.Upload, seen) }
-		if round > 1 {
-			again = nil // it is aborted already, and what is to go is what landed since
-		}
 		err := j.store.Abort(j.ctx, o.Upload, again)
+		a.outcome.Unconfirmed = !a.arrived && (a.outcome.Unconfirmed || unanswered(err))
 		switch {
-		case errors.Is(err, mpu.Gone) && round == 1:
-			o.Result = mpu.ResultGone
-			return o
+		case errors.Is(err, mpu.Gone) && !a.arrived:
+			return gone(a.outcome)
 		case errors.Is(err, mpu.Gone):
-			return j.verified(o)
+			return j.verified(a.outcome)
 		case err != nil:
-			return j.failed(o, err)
+			return j.failed(a.outcome, err)
 		}
-		o.Result = mpu.ResultAborted
+		a.outcome.Result, a.outcome.Unconfirmed, a.arrived = mpu.ResultAborted, false, true
 		if !verify {
-			return o
+			return a.outcome
 		}
 		left, err := j.store.Parts(j.ctx, o.Upload)
 		if errors.Is(err, mpu.Gone) {
-			return j.verified(o)
+			return j.verified(a.outcome)
 		}
-		if left.Newest.After(seen.Newest) {
-			// These landed after the last look; what that saw went with the abort.
-			o.Parts, o.Bytes, seen = o.Parts+left.Count, o.Bytes+left.Bytes, left
+		if left.Newest.After(a.seen.Newest) {
+			a.landed(left)
 		}
 		if round == rounds || wait(j.ctx, pause) != nil {
-			return unverified(o, left, err)
+			return unverified(a.outcome, left, err)
 		}
+		again = nil // it is aborted already, and what is to go is what landed since
 		pause *= 2
 	}
+}
+
+// again decides once more, for an abort that has waited.
+//
+// An upload never loses parts but by an abort: with fewer than were seen, the abort that got lost did arrive, and what is
+// there now has landed behind it.
+func (a *attempt) again(last error) error {
+	a.outcome.Unconfirmed = a.outcome.Unconfirmed || unanswered(last)
+	d, parts, err := a.inspect(a.outcome.Upload)
+	switch {
+	case err != nil:
+		return err
+	case parts.Count < a.seen.Count || parts.Bytes < a.seen.Bytes:
+		a.arrived = true
+		a.landed(parts)
+	case d.Verdict != mpu.Abort:
+		return &aliveError{d}
+	}
+	return nil
+}
+
+// landed counts parts that landed after the last look. What that saw went with an abort.
+func (a *attempt) landed(parts store.Parts) {
+	a.outcome.Parts, a.outcome.Bytes, a.seen = a.outcome.Parts+parts.Count, a.outcome.Bytes+parts.Bytes, parts
+}
+
+// unanswered reports whether an error leaves open if the request was carried out: nothing was heard, or that something went
+// wrong. A service that asks to slow down has done nothing.
+func unanswered(err error) bool {
+	var e *mpu.Error
+	return errors.As(err, &e) && errors.Is(err, mpu.Transient) && !errors.Is(err, store.ErrNoTime) &&
+		e.Status != http.StatusTooManyRequests && e.Status != http.StatusServiceUnavailable
+}
+
+// gone is the end of an upload that no longer exists. If an answer to an abort got lost, it may have been that abort.
+func gone(o mpu.Outcome) mpu.Outcome {
+	o.Result = mpu.ResultGone
+	if o.Unconfirmed {
+		o.Detail += "; gone, perhaps by an abort of ours whose answer was lost"
+	} else {
+		o.Parts, o.Bytes = 0, 0
+	}
+	return o
 }
 
 // verified is the end of an abort after which the service no longer knows the upload.
@@ -198,7 +236,7 @@ func (j *job) failed(o mpu.Outcome, err error) mpu.Outcome {
 	case errors.As(err, &alive):
 		return kept(alive.decision)
 	case errors.Is(err, mpu.Gone):
-		o.Result = mpu.ResultGone
+		return gone(o)
 	case j.ctx.Err() != nil || errors.Is(err, store.ErrNoTime):
 		o.Result, o.Err = mpu.ResultDeferred, err
 	default:

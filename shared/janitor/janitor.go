@@ -80,6 +80,9 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 	if r.report.Mode == "plan" && overlap(tasks) {
 		r.report.Note("requests overlap, so an upload that several of them name is counted once for each")
 	}
+	if n := r.report.Totals.BytesUnconfirmed; n > 0 {
+		r.report.Note(fmt.Sprintf("%d bytes more may have been freed, by aborts whose answers were lost", n))
+	}
 	r.report.Took = j.now().Sub(r.report.Started).Round(time.Millisecond).String()
 	return r.report
 }
@@ -249,7 +252,7 @@ func (r *run) failRequest(task int, req mpu.Request, err error) {
 func (j *job) record(o mpu.Outcome) {
 	switch o.Result {
 	case mpu.ResultKept, mpu.ResultGone:
-		if j.passes > 0 && !j.named {
+		if j.passes > 0 && !j.named && !o.Unconfirmed {
 			return
 		}
 	case mpu.ResultAborted:
@@ -269,6 +272,9 @@ func (j *job) record(o mpu.Outcome) {
 		attrs := []slog.Attr{slog.String("target", o.Upload.String()), slog.String("reason", string(o.Reason)),
 			slog.String("detail", o.Detail), slog.Int("parts", o.Parts), slog.Int64("bytes", o.Bytes),
 			slog.Bool("verified", o.Verified)}
+		if o.Unconfirmed {
+			attrs = append(attrs, slog.Bool("unconfirmed", true))
+		}
 		if o.Err != nil {
 			attrs = append(attrs, slog.String("error", o.Err.Error()))
 		}

@@ -652,24 +652,70 @@ func TestRefusalsNowAndThenDoNotStopTheRest(t *testing.T) {
 
 // An upload never loses parts but by an abort: the one whose answer got lost did arrive, and goes on.
 func TestLostAnswerToAnAbort(t *testing.T) {
-	m := &storetest.Memory{}
+	lost := &mpu.Error{Kind: mpu.Transient, Err: errors.New("connection reset")}
 	u := upload("k", "u", 2*time.Hour)
-	m.Add(u, part(9, 2*time.Hour), part(9, 2*time.Hour))
-	tries := 0
-	m.OnAbort = func(mpu.Upload) error {
-		if tries++; tries == 1 {
-			m.Add(u, part(9, 0)) // the abort is carried out, a part lands behind it, and the answer gets lost
-			return &mpu.Error{Kind: mpu.Transient, Status: 500}
-		}
-		return nil
-	}
-	j := janitorOver(m)
-	j.Open = func(mpu.Bucket) (*store.Store, error) {
-		return store.New(m, store.Retry(3, time.Nanosecond, time.Nanosecond)), nil
-	}
-	r := j.Run(t.Context(), []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")})
-	if len(m.Left()) != 0 || r.Totals.Aborted != 1 || r.Totals.Verified != 1 || r.Err() != nil {
-		t.Errorf("%d left, %+v, %v", len(m.Left()), r.Totals, r.Err())
+	for _, tt := range []struct {
+		name    string
+		onAbort func(m *storetest.Memory, try int) error
+		want    Totals
+	}{
+		{"carried out, and a part lands behind it", func(m *storetest.Memory, try int) error {
+			if try == 1 {
+				m.Add(u, part(9, 0))
+				return lost
+			}
+			return nil
+		}, Totals{Found: 1, Aborted: 1, Verified: 1, BytesFreed: 29}},
+		{"carried out, and a part that lands is gone before it is sent again", func(m *storetest.Memory, try int) error {
+			switch try {
+			case 1:
+				m.Add(u, part(9, 0))
+			case 2:
+				m.Remove(u)
+				return nil
+			}
+			return lost
+		}, Totals{Found: 1, Aborted: 1, Verified: 1, BytesFreed: 29}},
+		{"carried out", func(m *storetest.Memory, try int) error {
+			m.Remove(u)
+			return lost
+		}, Totals{Found: 1, Gone: 1, BytesUnconfirmed: 20}},
+		{"not carried out", func(m *storetest.Memory, try int) error {
+			if try == 1 {
+				return lost
+			}
+			return nil
+		}, Totals{Found: 1, Aborted: 1, Verified: 1, BytesFreed: 20}},
+		{"never answered", func(m *storetest.Memory, try int) error { return lost },
+			Totals{Found: 1, Failed: 1, BytesUnconfirmed: 20}},
+		{"throttled, and gone meanwhile", func(m *storetest.Memory, try int) error {
+			m.Remove(u)
+			return &mpu.Error{Kind: mpu.Transient, Status: 503, Code: "SlowDown"}
+		}, Totals{Found: 1, Gone: 1}},
+		{"throttled all the time", func(m *storetest.Memory, try int) error {
+			return &mpu.Error{Kind: mpu.Transient, Status: 503, Code: "SlowDown"}
+		}, Totals{Found: 1, Failed: 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &storetest.Memory{}
+			m.Add(u, part(10, 2*time.Hour), part(10, 2*time.Hour))
+			tries := 0
+			m.OnAbort = func(mpu.Upload) error {
+				tries++
+				return tt.onAbort(m, tries)
+			}
+			j := janitorOver(m)
+			j.Open = func(mpu.Bucket) (*store.Store, error) {
+				return store.New(m, store.Retry(3, time.Nanosecond, time.Nanosecond)), nil
+			}
+			r := j.Run(t.Context(), []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")})
+			if got := fmt.Sprintf("%+v", r.Totals); got != fmt.Sprintf("%+v", tt.want) {
+				t.Errorf("%s\nwant %+v", got, tt.want)
+			}
+			if said := len(r.Notes) > 0; said != (tt.want.BytesUnconfirmed > 0) {
+				t.Errorf("notes %q", r.Notes)
+			}
+		})
 	}
 }
 

@@ -50,17 +50,20 @@ type Example struct {
 
 // Totals count what became of uploads. Found is the sum of the others.
 type Totals struct {
-	Found        int                `json:"found"`
-	Aborted      int                `json:"aborted"`
-	Verified     int                `json:"verified"` // of the aborted, those that the service no longer knew afterwards
-	Planned      int                `json:"planned"`
-	Gone         int                `json:"gone"`
-	Kept         int                `json:"kept"`
-	Failed       int                `json:"failed"`
-	Deferred     int                `json:"deferred"`
-	BytesFreed   int64              `json:"bytesFreed"`   // in the parts of the aborted
-	BytesPlanned int64              `json:"bytesPlanned"` // in the parts of the planned
-	KeptBy       map[mpu.Reason]int `json:"keptBy,omitempty"`
+	Found        int   `json:"found"`
+	Aborted      int   `json:"aborted"`
+	Verified     int   `json:"verified"` // of the aborted, those that the service no longer knew afterwards
+	Planned      int   `json:"planned"`
+	Gone         int   `json:"gone"`
+	Kept         int   `json:"kept"`
+	Failed       int   `json:"failed"`
+	Deferred     int   `json:"deferred"`
+	BytesFreed   int64 `json:"bytesFreed"`   // in the parts of the aborted
+	BytesPlanned int64 `json:"bytesPlanned"` // in the parts of the planned
+	// BytesUnconfirmed are in the parts of those that were not reported aborted although an abort was sent, because its
+	// answer was lost. What was freed is at least BytesFreed, and at most this much more.
+	BytesUnconfirmed int64              `json:"bytesUnconfirmed,omitempty"`
+	KeptBy           map[mpu.Reason]int `json:"keptBy,omitempty"`
 }
 
 const (
@@ -95,6 +98,9 @@ func exampleOf(o mpu.Outcome) Example {
 
 func (t *Totals) add(o mpu.Outcome) {
 	t.Found++
+	if o.Unconfirmed {
+		t.BytesUnconfirmed += o.Bytes
+	}
 	switch o.Result {
 	case mpu.ResultAborted:
 		t.Aborted++
@@ -132,6 +138,7 @@ func (t *Totals) Add(o Totals) {
 	t.Deferred += o.Deferred
 	t.BytesFreed += o.BytesFreed
 	t.BytesPlanned += o.BytesPlanned
+	t.BytesUnconfirmed += o.BytesUnconfirmed
 	for reason, n := range o.KeptBy {
 		if t.KeptBy == nil {
 			t.KeptBy = map[mpu.Reason]int{}

@@ -45,14 +45,16 @@ const (
 
 // An Outcome is what became of one upload. Bytes and Parts are what was seen in it before the abort; they came back only
 // if Result is ResultAborted. Verified says that the service, asked afterwards, no longer knew it: an accepted abort
-// alone proves nothing.
+// alone proves nothing. Unconfirmed says that an abort of it was sent whose answer never came: the bytes may have come back
+// by that, or the client may have finished the upload at that very moment, or nothing has happened at all.
 type Outcome struct {
-	Upload   Upload
-	Result   Result
-	Reason   Reason
-	Detail   string
-	Verified bool
-	Parts    int
-	Bytes    int64
-	Err      error
+	Upload      Upload
+	Result      Result
+	Reason      Reason
+	Detail      string
+	Verified    bool
+	Unconfirmed bool
+	Parts       int
+	Bytes       int64
+	Err         error
 }

@@ -19,7 +19,7 @@ import (
 type Call struct {
 	Op     Op
 	Upload mpu.Upload // what it is about; for ListUploads only the bucket, and the prefix as Key
-	again  func() error
+	again  func(last error) error
 	run    func(context.Context) error
 }
 
@@ -50,7 +50,7 @@ func Retry(attempts int, first, most time.Duration) Layer {
 			sent := false
 			err := failsafe.With[any](policy).WithContext(ctx).Run(func() error {
 				if sent && c.again != nil {
-					if last = c.again(); last != nil {
+					if last = c.again(last); last != nil {
 						return last
 					}
 				}

@@ -249,9 +249,10 @@ func (s *Store) partsOnce(ctx context.Context, u mpu.Upload, after int) (parts P
 // Abort aborts exactly one upload. An upload with a blank in it is refused before a byte leaves: on one store an abort
 // without a key deletes the bucket (Ceph tracker 48727).
 //
-// Again, where it is not nil, is asked before the abort is sent another time, after it was throttled or got lost: its error
-// takes the place of that attempt. Much can happen to an upload while an abort waits.
-func (s *Store) Abort(ctx context.Context, u mpu.Upload, again func() error) error {
+// Again, where it is not nil, is asked before the abort is sent another time, after it was throttled or got lost, and told
+// which by the error of the attempt before: its own error takes the place of the next. Much can happen to an upload while
+// an abort waits.
+func (s *Store) Abort(ctx context.Context, u mpu.Upload, again func(last error) error) error {
 	if err := whole(u); err != nil {
 		return err
 	}

@@ -55,6 +55,13 @@ func (m *Memory) Add(u mpu.Upload, parts ...MemoryPart) {
 	m.uploads[identityOf(u)] = &held{upload: u, parts: parts}
 }
 
+// Remove ends an upload behind the driver's back.
+func (m *Memory) Remove(u mpu.Upload) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.uploads, identityOf(u))
+}
+
 // Land makes a part land behind the next abort of an upload, which then lives on.
 func (m *Memory) Land(u mpu.Upload, p MemoryPart) {
 	m.mu.Lock()
