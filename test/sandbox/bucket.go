@@ -43,6 +43,9 @@ type object struct {
 type bucket struct {
 	name, region string
 	created      time.Time
+	service      Service
+	now          func() time.Time
+	observer     func(Happening) // nil for none
 
 	mu      sync.RWMutex
 	uploads map[uploadName]*upload
@@ -73,6 +76,7 @@ func (b *bucket) begin(key string, initiated time.Time, newID func(time.Time) st
 	u := &upload{key: key, id: id, initiated: initiated, open: true}
 	b.uploads[name] = u
 	b.open.insert(u)
+	b.observe(Begun, u)
 	return u
 }
 
@@ -99,6 +103,7 @@ func (b *bucket) put(key, id string, p Part, etag string) bool {
 	if u == nil {
 		return false
 	}
+	b.observe(PartCame, u)
 	u.put(p, etag)
 	return true
 }
@@ -145,6 +150,7 @@ func (b *bucket) abort(key, id string, land int64, now time.Time) bool {
 	if u == nil {
 		return false
 	}
+	b.observe(Aborted, u)
 	if land == 0 {
 		b.end(u)
 		return true
@@ -181,6 +187,7 @@ func (b *bucket) complete(key, id string, numbers []int, now time.Time) (etag, c
 	}
 	etag = hex.EncodeToString(sum.Sum(nil)) + "-" + strconv.Itoa(len(numbers))
 	b.objects[key] = object{size: size, etag: etag, modified: now}
+	b.observe(Completed, u)
 	b.end(u)
 	return etag, ""
 }
@@ -213,6 +220,7 @@ func (b *bucket) parts(key, id string, above, max int) (parts []listedPart, more
 	if u == nil {
 		return nil, false, false
 	}
+	b.observe(Looked, u)
 	from := sort.Search(len(u.parts), func(i int) bool { return u.parts[i].Number > above })
 	rest := u.parts[from:]
 	if len(rest) > max {

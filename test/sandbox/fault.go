@@ -18,6 +18,7 @@ type Fault struct {
 	Bucket   string
 	Key      string
 	UploadID string
+	When     func(Target) bool // asked last, and often: it may roll dice
 
 	Skip  int // let this many matching requests pass first
 	Times int // how often it acts; 0 means always
@@ -30,6 +31,7 @@ type Fault struct {
 	Respond  func(w http.ResponseWriter)       // answer with anything at all: HTML, malformed XML, other headers
 	LandPart int64                             // abort only: answer success, but a part of this many bytes lands afterwards
 	Mangle   func(status int, b []byte) []byte // run the operation, then answer with this in place of its body
+	CutAfter bool                              // run the operation, then close the connection with no answer; the ledger has the status
 }
 
 type faultKey struct{}
@@ -106,7 +108,8 @@ func (f *Fault) matches(t Target) bool {
 		(f.Op == "" || f.Op == t.Op) &&
 		(f.Bucket == "" || f.Bucket == t.Bucket) &&
 		(f.Key == "" || f.Key == t.Key) &&
-		(f.UploadID == "" || f.UploadID == t.UploadID)
+		(f.UploadID == "" || f.UploadID == t.UploadID) &&
+		(f.When == nil || f.When(t))
 }
 
 // apply does what the fault says and reports whether the request goes on to the service.

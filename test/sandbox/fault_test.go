@@ -53,6 +53,8 @@ func TestFaultMatching(t *testing.T) {
 		{"other key", sandbox.Fault{Code: "SlowDown", Key: "k"}, []int{403, 403, 403}},
 		{"other upload", sandbox.Fault{Code: "SlowDown", UploadID: "u"}, []int{403, 403, 403}},
 		{"cut", sandbox.Fault{Cut: true, Times: 1}, []int{0, 403, 403}},
+		{"when it says so", sandbox.Fault{Code: "SlowDown", When: func(t sandbox.Target) bool { return t.Bucket == "b" }}, []int{503, 503, 503}},
+		{"when it does not", sandbox.Fault{Code: "SlowDown", When: func(t sandbox.Target) bool { return false }}, []int{403, 403, 403}},
 		{"land a part, but nothing is aborted", sandbox.Fault{LandPart: 1}, []int{403, 403, 403}},
 	}
 	for _, test := range tests {
@@ -242,4 +244,19 @@ func TestScriptUnknownCode(t *testing.T) {
 		}()
 	}
 	s.Script(sandbox.Fault{Code: "TooManyRequests"}) // OBS has it
+}
+
+// The ledger tells what the operation would have answered: it did run.
+func TestCutAfter(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	s.CreateBucket(sandbox.S3, "b", "")
+	s.Script(sandbox.Fault{CutAfter: true, Times: 1})
+	for _, want := range []int{0, 403} {
+		if got, _, _ := get(t, s.URL(sandbox.S3)+"/b?uploads"); got != want {
+			t.Errorf("status %d, want %d", got, want)
+		}
+	}
+	if l := s.Ledger(); len(l) != 2 || l[0].Status != 403 || !l[0].Fault || l[1].Fault {
+		t.Errorf("%+v", l)
+	}
 }

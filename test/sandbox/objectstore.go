@@ -124,7 +124,9 @@ func (o *objectStore) create(name, region string) bool {
 	if o.buckets[name] != nil {
 		return false
 	}
-	o.buckets[name] = newBucket(name, region, o.now())
+	b := newBucket(name, region, o.now())
+	b.service, b.now, b.observer = o.service, o.now, o.sandbox.opt.Observe
+	o.buckets[name] = b
 	return true
 }
 

@@ -57,6 +57,9 @@ type Options struct {
 	BeijingDates bool
 	// Quirks make the object stores behave as others do that speak the same language.
 	Quirks Quirks
+	// Observe, where it is set, is told all that happens to uploads in the object stores, in order for each bucket. It must
+	// be safe for use by many goroutines and must not call the sandbox.
+	Observe func(Happening)
 }
 
 // A Sandbox is six running services. Make one with Start.
@@ -154,6 +157,9 @@ func (s *Sandbox) handler(service Service, a api) http.Handler {
 				return
 			}
 			rec.mangle = f.Mangle
+			if f.CutAfter {
+				rec.mangle = func(int, []byte) []byte { panic(http.ErrAbortHandler) }
+			}
 			r = r.WithContext(context.WithValue(r.Context(), faultKey{}, f))
 		}
 		a.serve(rec, r, t, id)
