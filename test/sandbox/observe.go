@@ -20,7 +20,8 @@ const (
 	PartCame  = "part came"
 	Looked    = "looked" // its parts were listed
 	Completed = "completed"
-	Aborted   = "aborted" // with LandPart its parts are gone, and it lives on
+	Aborted   = "aborted"  // by a request; with LandPart its parts are gone, and it lives on
+	GivenUp   = "given up" // by TryAbort
 )
 
 // observe tells the observer what happens to an upload. The bucket's lock must be held.
@@ -59,6 +60,20 @@ func (s *Sandbox) TryComplete(service Service, bucket, key, uploadID string) boo
 	}
 	b.objects[key] = o
 	b.observe(Completed, u)
+	b.end(u)
+	return true
+}
+
+// TryAbort aborts an upload without a request, and reports whether it was open.
+func (s *Sandbox) TryAbort(service Service, bucket, key, uploadID string) bool {
+	b := s.bucket(service, bucket)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	u := b.find(key, uploadID)
+	if u == nil {
+		return false
+	}
+	b.observe(GivenUp, u)
 	b.end(u)
 	return true
 }

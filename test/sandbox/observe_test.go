@@ -33,6 +33,10 @@ func TestObserve(t *testing.T) {
 	if fmt.Sprint(seen) != fmt.Sprint(want) {
 		t.Errorf("seen %q, want %q", seen, want)
 	}
+	other := s.Seed(sandbox.OSS, "b", "other", now)
+	if !s.TryAbort(sandbox.OSS, "b", "other", other) || s.TryAbort(sandbox.OSS, "b", "other", other) {
+		t.Error("TryAbort does not know what is open")
+	}
 	if objects := s.Objects(sandbox.OSS, "b"); fmt.Sprint(objects) != "[k]" {
 		t.Errorf("objects %q", objects)
 	}
