@@ -59,7 +59,7 @@ func (j *job) unproven() bool { return j.store.Foreign() && (j.passes > 0 || !j.
 func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
 	parts, err := j.store.Parts(j.ctx, u)
 	if errors.Is(err, mpu.Gone) && j.direct() && j.store.Foreign() {
-		err = j.goneWithBucket(u, err)
+		err = j.goneForSure(u, err)
 	}
 	if err == nil && j.direct() && lastActive(u, parts).IsZero() {
 		// The listing of parts of an upload that has none says nothing about when it was begun.
@@ -71,11 +71,12 @@ func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
 	return judge(u, parts, j.before), parts, nil
 }
 
-// goneWithBucket tells an upload that is gone from a bucket that does not exist, where a service answers both alike (rclone).
-// It returns what is wrong with the bucket, or else gone.
-func (j *job) goneWithBucket(u mpu.Upload, gone error) error {
+// goneForSure asks for the key's uploads as well, where a service answers alike for an upload that is gone and for what is
+// wrong with the question: there may be no such bucket (rclone), or it stands in the wrong place of the address (Ceph). It
+// returns what is wrong, or else gone.
+func (j *job) goneForSure(u mpu.Upload, gone error) error {
 	for _, err := range j.store.Pages(j.ctx, u.Bucket, u.Key, mpu.Marker{}) {
-		if errors.Is(err, mpu.Missing) {
+		if err != nil {
 			return err
 		}
 		break

@@ -26,7 +26,11 @@ type Driver struct {
 	signer    *v4.Signer
 }
 
-var _ store.Driver = (*Driver)(nil)
+var _ store.ForeignDriver = (*Driver)(nil)
+
+// Foreign implements [store.ForeignDriver]. Path style, which Huawei Cloud has not, tells another's server: Ceph is one that
+// understands the SDKs of OBS.
+func (d *Driver) Foreign() bool { return d.pathStyle }
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
 func New(cfg store.Config) (*Driver, error) {
@@ -35,15 +39,19 @@ func New(cfg store.Config) (*Driver, error) {
 		return nil, err
 	}
 	d.signer = v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	var err error
-	if d.Multipart, err = wire.NewMultipart(cfg, wire.Dialect{
+	dialect := wire.Dialect{
 		Codes:       codes,
 		Permissions: permissions,
 		Hints:       hints,
 		Locate:      d.locate,
 		Sign:        d.sign,
 		ParseTime:   wire.ParseISO8601,
-	}); err != nil {
+	}
+	if d.Foreign() {
+		dialect.PartsGone = "NoSuchKey" // Ceph says so of the parts of an upload that is gone
+	}
+	var err error
+	if d.Multipart, err = wire.NewMultipart(cfg, dialect); err != nil {
 		return nil, err
 	}
 	return d, nil

@@ -66,11 +66,18 @@ func New(cfg store.Config) (*Driver, error) {
 			return nil, wire.BadField("PathStyle", "true", "the endpoint has {bucket} in its host")
 		}
 	}
+	if d.Foreign() {
+		dialect.PartsGone = cephPartsGone
+	}
 	if d.Multipart, err = wire.NewMultipart(cfg, dialect); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
+
+// cephPartsGone is what Ceph says of the parts of an upload that is gone; of an abort it says NoSuchUpload as everybody does.
+// Nobody is known who means anything else by it.
+const cephPartsGone = "NoSuchKey"
 
 // Foreign implements [store.ForeignDriver]. An endpoint of AWS's own (in a VPC, for FIPS) is not foreign.
 func (d *Driver) Foreign() bool {

@@ -32,6 +32,8 @@ type Dialect struct {
 	// Moved may take up what a refusal says of the bucket's place, and then returns true: asked again, the request will
 	// go to another place. Nil if the service never says so.
 	Moved func(p Place, r *Reply) bool
+	// PartsGone is a code with which a listing of parts says that the upload is gone, beside those of the table; "" if none.
+	PartsGone string
 	// LeavesOut says what the listing of uploads is known to leave out on a server of a name, which is what the Server header
 	// says; prefix and page are the listing's. Nil if nothing is known.
 	LeavesOut func(server, prefix string, page store.Page) string

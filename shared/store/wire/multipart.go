@@ -273,6 +273,9 @@ func misread(ctx context.Context, resp *http.Response, err error) *mpu.Error {
 // refusal turns a reply into the error that the caller sees.
 func (m *Multipart) refusal(c call, p Place, r *Reply) *mpu.Error {
 	e := r.Error(m.dialect.Codes)
+	if c.op == store.ListParts && r.Status == http.StatusNotFound && r.Code != "" && r.Code == m.dialect.PartsGone {
+		e.Kind = mpu.Gone
+	}
 	if r.Status/100 == 3 {
 		e.Message = cmp.Or(e.Message, "a redirect") + redirectTo(r.Header)
 	}
