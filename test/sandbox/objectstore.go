@@ -160,6 +160,10 @@ func (o *objectStore) serve(w http.ResponseWriter, r *http.Request, _ Target, re
 	c.id = requestID
 	o.dialect.stamp(w.Header(), r, requestID)
 	o.dialect.greet(w.Header(), c)
+	if o.service == OBS && c.asksVersion() {
+		o.tellVersion(w, c)
+		return
+	}
 	if no := o.admit(c); no != nil {
 		o.refuse(w, c, no)
 		return

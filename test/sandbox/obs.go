@@ -292,3 +292,17 @@ func (a *obsAPI) listBuckets(c *call, all []*bucket) (*document, *refusal) {
 	d.close("ListAllMyBucketsResult")
 	return d, nil
 }
+
+// asksVersion reports whether a call asks which half of the API it may speak. Huawei's own SDKs do so, unsigned, before
+// they speak OBS's own.
+func (c *call) asksVersion() bool { return c.r.Method == http.MethodHead && c.query.has("apiversion") }
+
+// tellVersion answers that it is OBS's own. There is no body to put an error into.
+func (o *objectStore) tellVersion(w http.ResponseWriter, c *call) {
+	if c.at.bucket != "" && c.bucket == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("X-Obs-Api", "3.0")
+	w.WriteHeader(http.StatusOK)
+}
