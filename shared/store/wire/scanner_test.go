@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/partsweep/partsweep/shared/mpu"
 )
 
 // trace writes a document's events down: "+name" for a start tag, "-name:text" for an end tag.
@@ -244,7 +249,8 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// FuzzAnswers looks for panics, and for a page that is taken without having been closed.
+// FuzzAnswers looks for panics, for a page that is taken without having been closed, and for more in a page than in the
+// document that it was read from.
 func FuzzAnswers(f *testing.F) {
 	f.Add(uploadsPage(2), 0)
 	f.Add(partsPage(2), 1)
@@ -252,7 +258,7 @@ func FuzzAnswers(f *testing.F) {
 	d := &Dialect{ParseTime: ParseISO8601}
 	f.Fuzz(func(t *testing.T, doc []byte, after int) {
 		u := upload("k", "u")
-		_, uploadsErr := d.readUploads(NewScanner(bytes.NewReader(doc)), u.Bucket)
+		page, uploadsErr := d.readUploads(NewScanner(bytes.NewReader(doc)), u.Bucket)
 		parts, partsErr := d.readParts(NewScanner(bytes.NewReader(doc)), u, after)
 		if uploadsErr == nil || partsErr == nil {
 			if _, err := trace(bytes.NewReader(doc)); err != nil {
@@ -262,7 +268,43 @@ func FuzzAnswers(f *testing.F) {
 		if partsErr == nil && parts.More && parts.Next <= after {
 			t.Errorf("after %d comes %d", after, parts.Next)
 		}
-		new(Reply).ReadXML(doc)
+		size := len(page.Next.Key) + len(page.Next.UploadID)
+		for _, u := range page.Uploads {
+			if u.Key == "" || u.UploadID == "" {
+				t.Errorf("an upload with a blank: %+v", u)
+			}
+			size += len(u.Key) + len(u.UploadID)
+		}
+		// A byte that is no character, or a character that XML has not, becomes one of three bytes.
+		if size > 3*len(doc) || parts.Count > len(doc) {
+			t.Errorf("%d bytes of names and %d parts, of a document of %d bytes", size, parts.Count, len(doc))
+		}
+	})
+}
+
+// FuzzErrorBody reads error bodies of any kind. Whatever is in one, the error is one short line, and only the code for
+// exactly that makes it gone.
+func FuzzErrorBody(f *testing.F) {
+	for _, body := range []string{
+		"<Error><Code>NoSuchUpload</Code><Message>m</Message><RequestId>r</RequestId></Error>",
+		"<html><body>NoSuchUpload</body></html>", "<ErrorResponse><Error><Code>SlowDown</Code></Error></ErrorResponse>",
+		"<Error><Code>NoSuchUpload</Code>", "<Error><Code>A\nB</Code><Message>\x1b[31m</Message></Error>", "", "{}",
+		"<Error><Code>PermanentRedirect</Code><Endpoint>e</Endpoint><Region>r</Region></Error>",
+	} {
+		f.Add(404, []byte(body))
+	}
+	codes := Codes{"NoSuchUpload": mpu.Gone}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		r := NewReply(status, http.Header{})
+		r.ReadXML(body)
+		e := r.Error(codes)
+		text := e.Error()
+		if len(text) > 2000 || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text) {
+			t.Errorf("%d bytes: %.200q", len(text), text)
+		}
+		if e.Kind == mpu.Gone && r.Code != "NoSuchUpload" {
+			t.Errorf("gone by the code %q", r.Code)
+		}
 	})
 }
 
