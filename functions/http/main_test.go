@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/partsweep/partsweep/test/sandbox"
+	"github.com/partsweep/partsweep/test/transcript"
 )
 
 const token = "a-token-of-sixteen"
@@ -60,7 +61,7 @@ func start(t *testing.T, n int) (sb *sandbox.Sandbox, function *exec.Cmd, url st
 	if err := json.Unmarshal(lines.Bytes(), &line); err != nil || line.Address == "" {
 		t.Fatalf("%s, %v", lines.Text(), err)
 	}
-	go io.Copy(io.Discard, stdout)
+	go io.Copy(transcript.To(io.Discard, "http"), stdout)
 	return sb, function, "http://" + line.Address
 }
 

@@ -52,7 +52,7 @@ func (h *Handler) answerHTTP(ctx context.Context, r *trigger.HTTPRequest) Respon
 
 // refuseHTTP is the answer to a web request that is not acted on. It is the sender's mistake, and no failure of the function.
 func (h *Handler) refuseHTTP(r *trigger.HTTPRequest, err error) Response {
-	h.log.Warn("web request refused", "platform", r.Platform, "method", r.Method, "path", clip(r.Path, 200), "error", err.Error())
+	h.log.Warn("web request refused", "platform", r.Platform, "method", r.Method, "path", clip(h.withoutToken(r.Path), 200), "error", err.Error())
 	return respond(statusOf(err), map[string]string{"error": err.Error()})
 }
 
@@ -147,4 +147,12 @@ func respond(status int, body any) Response {
 		headers["Allow"] = http.MethodPost
 	}
 	return Response{StatusCode: status, Headers: headers, Body: string(b)}
+}
+
+// withoutToken hides the token in what a client sent in a place where it does not belong.
+func (h *Handler) withoutToken(s string) string {
+	if token := string(h.settings.HTTPToken); token != "" {
+		return strings.ReplaceAll(s, token, "***")
+	}
+	return s
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/test/runtimes"
 	"github.com/partsweep/partsweep/test/sandbox"
+	"github.com/partsweep/partsweep/test/transcript"
 )
 
 type config struct {
@@ -192,7 +193,8 @@ func (w *world) start(binary string, environ ...string) (*process, error) {
 	p := &process{world: w, host: host, cmd: exec.Command(binary)}
 	p.cmd.Env = append(append(host.Environ(role), "PARTSWEEP_MODE=apply", "PARTSWEEP_BUCKETS=s3://"+bucketName,
 		"PARTSWEEP_S3_ENDPOINT="+w.URL(sandbox.S3), "PARTSWEEP_S3_PATH_STYLE=true", "PARTSWEEP_CONCURRENCY=16"), environ...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	p.cmd.Stdout = transcript.To(&p.out, "kill")
+	p.cmd.Stderr = p.cmd.Stdout
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		host.Close()

@@ -20,6 +20,7 @@ import (
 
 	"github.com/partsweep/partsweep/test/runtimes"
 	"github.com/partsweep/partsweep/test/sandbox"
+	"github.com/partsweep/partsweep/test/transcript"
 )
 
 // platforms are the hosts of the functions, by the name of the function's folder.
@@ -143,7 +144,7 @@ func (w *world) environment() (env []string) {
 func (f *function) run(path string, env []string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, path)
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, &f.log, &f.errors
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, transcript.To(&f.log, path), transcript.To(&f.errors, path)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
 	if err := cmd.Start(); err != nil {
@@ -203,6 +204,7 @@ func (w *world) invoke(ts *testscript.TestScript, neg bool, args []string) error
 		fmt.Fprintln(ts.Stderr(), reported)
 	}
 	fmt.Fprintln(ts.Stdout(), string(w.result))
+	transcript.Keep(args[0], fmt.Appendln(w.result, err))
 	if leaked := secret(string(w.result) + fmt.Sprint(err)); leaked != "" {
 		return fmt.Errorf("%q is in the result or the error", leaked)
 	}

@@ -46,15 +46,31 @@ type Reply struct {
 
 // NewReply returns a reply with all that a status and a header tell: request ID and how long to wait.
 func NewReply(status int, header http.Header) *Reply {
-	return &Reply{Status: status, Header: header, RequestID: requestID(header), RetryAfter: retryAfter(header, time.Now())}
+	return &Reply{Status: status, Header: header, RequestID: Plain(requestID(header)), RetryAfter: retryAfter(header, time.Now())}
 }
 
 // Error returns the reply as an error whose kind is from the table. The service's words are shortened.
 func (r *Reply) Error(codes Codes) *mpu.Error {
-	return &mpu.Error{
-		Kind: codes.Kind(r.Status, r.Code), Status: r.Status, Code: Shorten(r.Code), Message: Shorten(r.Message),
-		RequestID: Shorten(r.RequestID), RetryAfter: r.RetryAfter,
+	code := r.Code
+	if _, known := codes[code]; !known {
+		code = Plain(code)
 	}
+	return &mpu.Error{
+		Kind: codes.Kind(r.Status, r.Code), Status: r.Status, Code: code, Message: Shorten(r.Message),
+		RequestID: Plain(r.RequestID), RetryAfter: r.RetryAfter,
+	}
+}
+
+// Plain returns a code or a request ID as services write them, and a question mark for anything else: what repeats a signed
+// request's header, say, is no request ID.
+func Plain(s string) string {
+	odd := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.:+/=", r))
+	}
+	if len(s) > 128 || strings.ContainsFunc(s, odd) {
+		return "?"
+	}
+	return s
 }
 
 // Shorten makes a provider's words fit for a log line: valid UTF-8, no control characters, no runs of blanks, 256 bytes.

@@ -266,7 +266,7 @@ func misread(ctx context.Context, resp *http.Response, err error) *mpu.Error {
 	if !errors.Is(err, errSyntax) && !errors.Is(err, errContent) {
 		e = failed(ctx, resp.StatusCode, err)
 	}
-	e.RequestID = requestID(resp.Header)
+	e.RequestID = Plain(requestID(resp.Header))
 	return e
 }
 

@@ -56,8 +56,8 @@ func decode(body []byte, to any) error {
 // failure is an answer that says no, or that says nothing that can be understood.
 func (c *Client) failure(call Call, got *wire.Answer, e envelope) *mpu.Error {
 	reply := wire.NewReply(got.Status, got.Header)
-	reply.Code, reply.Message = wire.Shorten(e.Code), wire.Shorten(e.Message)
-	reply.RequestID = cmp.Or(wire.Shorten(e.RequestId), reply.RequestID)
+	reply.Code, reply.Message = wire.Plain(e.Code), wire.Shorten(e.Message)
+	reply.RequestID = cmp.Or(wire.Plain(e.RequestId), reply.RequestID)
 	reply.RetryAfter = max(reply.RetryAfter, timeLeft(got.Header))
 	failure := reply.Error(nil)
 	if m := meaning(c.service.Codes, reply.Code, call.Params); m.Kind != 0 {
