@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,6 +57,9 @@ func readDetail(kind, sender string, envelope, detail object) (Event, error) {
 // onlyFailures lets nothing but the project's own failure message through. Whoever may put events on a bus may write what
 // they like into a detail, the name of a source that is not reserved included.
 func onlyFailures(e Event, err error) (Event, error) {
+	if err == nil && len(e.Items) == 1 && errors.Is(e.Items[0].Err, mpu.Invalid) {
+		err = e.Items[0].Err // it says more than that a message which cannot be read is no failure message
+	}
 	if err == nil && !strings.HasPrefix(e.Source, "upload failure") {
 		err = &mpu.Error{Kind: mpu.Invalid, Target: clip(e.Source, 60), Hint: "on an event bus only the failure message is read from a destination; send the rest by queue or topic"}
 	}
