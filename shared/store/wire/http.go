@@ -59,7 +59,7 @@ func NewClient() *http.Client {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-var shared = sync.OnceValue(NewClient)
+var shared = sync.OnceValue(func() *http.Client { return unled(NewClient()) })
 
 // Client returns the client to send with: the process's one if c is nil, and otherwise one that is like c, but follows no
 // redirect and keeps no cookies. A signed request is for one host only.
@@ -67,9 +67,37 @@ func Client(c *http.Client) *http.Client {
 	if c == nil {
 		return shared()
 	}
+	return unled(c)
+}
+
+func unled(c *http.Client) *http.Client {
 	own := *c
 	own.CheckRedirect, own.Jar = noRedirect, nil
+	if own.Transport == nil {
+		own.Transport = http.DefaultTransport
+	}
+	own.Transport = unparsed{own.Transport}
 	return &own
+}
+
+// leadsTo is where the Location of an answer is kept.
+const leadsTo = "X-Partsweep-Location"
+
+// unparsed is a transport that keeps the Location of a redirect from net/http, which parses it even if it is not to follow
+// it: one that cannot be parsed would cost the whole answer, and be quoted in the error, signature and all.
+type unparsed struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t unparsed) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if location := resp.Header.Get("Location"); location != "" {
+		resp.Header.Del("Location")
+		resp.Header.Set(leadsTo, location)
+	}
+	return resp, nil
 }
 
 // An Answer is a service's whole answer, whatever its status.

@@ -101,10 +101,25 @@ func TestDoNeverFollows(t *testing.T) {
 	}
 }
 
+// net/http parses the Location of a redirect even if it is told not to follow it, and quotes what it cannot parse.
+func TestDoTakesAnyLocation(t *testing.T) {
+	for _, location := range []string{"https://elsewhere.example/%zz?X-Amz-Signature=sssh", "http://[::1/", ":", ""} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Location"] = []string{location}
+			w.WriteHeader(http.StatusMovedPermanently)
+		})
+		for name, client := range map[string]*http.Client{"own": Client(nil), "another": Client(&http.Client{})} {
+			if answer, err := Do(t.Context(), client, get(t, s.URL)); err != nil || answer.Status != 301 {
+				t.Errorf("%s client, to %q: %+v, %v", name, location, answer, err)
+			}
+		}
+	}
+}
+
 func TestClientLeavesTheCallersAlone(t *testing.T) {
 	theirs := &http.Client{Timeout: time.Second, Transport: http.DefaultTransport}
 	ours := Client(theirs)
-	if theirs.CheckRedirect != nil || ours == theirs || ours.Timeout != time.Second || ours.Transport != theirs.Transport {
+	if theirs.CheckRedirect != nil || ours == theirs || ours.Timeout != time.Second || ours.Transport != (unparsed{theirs.Transport}) {
 		t.Errorf("%+v, made of %+v", ours, theirs)
 	}
 	if first := Client(nil); first != Client(nil) {
