@@ -182,17 +182,21 @@ func (m *Multipart) send(ctx context.Context, c call) error {
 	if err := m.dialect.Sign(req, Signing{Place: place, Key: c.key, Credentials: creds, Now: m.now()}); err != nil {
 		return &mpu.Error{Message: "the request could not be signed", Err: err}
 	}
+	return Conceal(m.exchange(ctx, c, place, req), req, creds)
+}
+
+// exchange sends a request and judges its answer. The error may repeat what the answer says.
+func (m *Multipart) exchange(ctx context.Context, c call, p Place, req *http.Request) error {
 	resp, err := Send(ctx, m.client, req)
 	if err != nil {
 		return err
 	}
 	defer Release(resp)
-	reply, err := c.answer(ctx, place, resp)
+	reply, err := c.answer(ctx, p, resp)
 	if reply == nil {
 		return err
 	}
-	reply.conceal(req, creds)
-	return m.refusal(c, place, reply)
+	return m.refusal(c, p, reply)
 }
 
 // authorize returns the credentials that are valid now, checked for what can only be a mistake.
@@ -336,19 +340,4 @@ func (d *Dialect) hint(c call, p Place, r *Reply, kind mpu.Kind) string {
 func (r *Reply) merge(body Reply) {
 	r.Code, r.Message, r.Region, r.Endpoint = body.Code, body.Message, body.Region, body.Endpoint
 	r.RequestID = cmp.Or(r.RequestID, body.RequestID)
-}
-
-// conceal takes out of a reply what it may have repeated of the request's secrets.
-func (r *Reply) conceal(req *http.Request, creds store.Credentials) {
-	authorization := req.Header.Get("Authorization")
-	signature := strings.TrimRight(authorization, "=") // what ends in base64 ends in equals signs
-	signature = signature[strings.LastIndexAny(signature, "=:")+1:]
-	for _, secret := range []string{creds.SecretAccessKey, creds.SessionToken, authorization, signature} {
-		if secret == "" {
-			continue
-		}
-		for _, field := range []*string{&r.Code, &r.Message, &r.RequestID, &r.Region, &r.Endpoint} {
-			*field = strings.ReplaceAll(*field, secret, "***")
-		}
-	}
 }

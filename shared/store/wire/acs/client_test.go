@@ -232,6 +232,29 @@ func TestSecretsStayOut(t *testing.T) {
 	}
 }
 
+// Whatever stands between may repeat the headers of a request.
+func TestAuthorizationStaysOut(t *testing.T) {
+	for name, answer := range map[string]func(w http.ResponseWriter, authorization string){
+		"message":    func(w http.ResponseWriter, a string) { fmt.Fprintf(w, `{"Code":"C","Message":%q}`, "sent: "+a) },
+		"code":       func(w http.ResponseWriter, a string) { fmt.Fprintf(w, `{"Code":%q}`, a) },
+		"request ID": func(w http.ResponseWriter, a string) { fmt.Fprintf(w, `{"Code":"C","RequestId":%q}`, a) },
+		"signature": func(w http.ResponseWriter, a string) {
+			fmt.Fprintf(w, `{"Code":"C","Message":%q}`, a[strings.LastIndexByte(a, '=')+1:])
+		},
+	} {
+		var signature string
+		c := client(t, func(w http.ResponseWriter, r *http.Request) {
+			authorization := r.Header.Get("Authorization")
+			_, signature, _ = strings.Cut(authorization, "Signature=")
+			answer(w, authorization)
+		})
+		err := c.Do(t.Context(), testCall, nil)
+		if err == nil || strings.Contains(err.Error(), signature[:8]) || strings.Contains(err.Error(), "Credential=") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestNothingSent(t *testing.T) {
 	requests := 0
 	c := client(t, func(http.ResponseWriter, *http.Request) { requests++ })
