@@ -20,9 +20,9 @@ type Codes map[string]mpu.Kind
 
 // Kind returns the kind of an answer. A code in the table has the table's kind; of any other answer only the status
 // speaks, and it says no more than that another try may help. A 404 without a known code says nothing; a 501 says that no
-// try will help.
+// try will help. The code for "gone" is believed under no status that contradicts it.
 func (c Codes) Kind(status int, code string) mpu.Kind {
-	if kind, ok := c[code]; ok {
+	if kind, ok := c[code]; ok && (kind != mpu.Gone || status == http.StatusNotFound || status/100 == 2) {
 		return kind
 	}
 	if status == http.StatusTooManyRequests || status == http.StatusRequestTimeout ||
@@ -163,17 +163,23 @@ func (r *Reply) readError(s *Scanner) error {
 		case event == Open && within == 0 && string(s.Name()) == "error":
 			within = s.Depth()
 		case event == Close && within > 0 && s.Depth() == within+1:
-			r.field(string(s.Name()), string(s.Text()))
+			if err := r.field(string(s.Name()), string(s.Text())); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 // field keeps an element of an error document. The first of its name counts, and a header's request ID before the body's.
-func (r *Reply) field(name, text string) {
+// A document with two codes says nothing: which of them to believe is not for guessing.
+func (r *Reply) field(name, text string) error {
 	text = strings.TrimSpace(text)
 	switch name {
 	case "code":
-		r.Code = cmp.Or(r.Code, text)
+		if r.Code != "" && r.Code != text {
+			return content("an error with two codes, %s and %s", quote(r.Code), quote(text))
+		}
+		r.Code = text
 	case "message":
 		r.Message = cmp.Or(r.Message, text)
 	case "requestid":
@@ -183,4 +189,5 @@ func (r *Reply) field(name, text string) {
 	case "endpoint":
 		r.Endpoint = cmp.Or(r.Endpoint, text)
 	}
+	return nil
 }
