@@ -333,3 +333,11 @@ func TestDriver(t *testing.T) {
 		"no bucket":               "every region exists; removed storage is InvalidStorage.NotFound, see TestCodes",
 	})
 }
+
+// named puts a request ID into an answer, as every one of VOD's has.
+func named(answer string) []byte {
+	if answer == "{}" {
+		return []byte(`{"RequestId":"r"}`)
+	}
+	return []byte(strings.Replace(answer, "{", `{"RequestId":"r",`, 1))
+}

@@ -66,7 +66,7 @@ func TestLookUpAnswers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := start(t, sandbox.Options{})
-			s.Script(sandbox.Fault{Mangle: func(int, []byte) []byte { return []byte(test.answer) }})
+			s.Script(sandbox.Fault{Mangle: func(int, []byte) []byte { return named(test.answer) }})
 			page, err := open(t, s, sandbox.SecretAccessKey).ListUploads(t.Context(), bucket, "id", mpu.Marker{})
 			if test.fails != (err != nil) || len(page.Uploads) != test.want || mpu.KindOf(err) != 0 {
 				t.Errorf("%+v, %v; want %d uploads", page, err, test.want)
@@ -110,7 +110,7 @@ func TestListParts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := start(t, sandbox.Options{})
-			s.Script(sandbox.Fault{Mangle: func(int, []byte) []byte { return []byte(test.answer) }})
+			s.Script(sandbox.Fault{Mangle: func(int, []byte) []byte { return named(test.answer) }})
 			got, err := open(t, s, sandbox.SecretAccessKey).ListParts(t.Context(), upload("id"), 0)
 			if got != test.want {
 				t.Errorf("%+v, want %+v", got, test.want)

@@ -167,7 +167,7 @@ func TestListAnswers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := start(t, sandbox.Options{})
-			s.Script(sandbox.Fault{Mangle: func(int, []byte) []byte { return []byte(test.answer) }})
+			s.Script(sandbox.Fault{Mangle: func(int, []byte) []byte { return named(test.answer) }})
 			page, err := open(t, s, sandbox.SecretAccessKey).ListUploads(t.Context(), bucket, "", mpu.Marker{})
 			if test.err != "" {
 				if err == nil || mpu.KindOf(err) != 0 || !strings.Contains(err.Error(), test.err) {

@@ -20,10 +20,14 @@ const maxAnswer = 4 << 20
 // envelope is what every answer may hold. HostId and Recommend add nothing.
 type envelope struct{ RequestId, Code, Message string }
 
-// read judges an answer. Only a JSON object with a status of 2xx and no error code is a success.
+// read judges an answer. Only a JSON object with a status of 2xx, a request ID and no error code is a success: every one of
+// the services' own answers has a request ID, and some say nothing else.
 func (c *Client) read(call Call, got *wire.Answer, answer any) error {
 	var e envelope
 	notJSON := decode(got.Body, &e)
+	if notJSON == nil && e.RequestId == "" && e.Code == "" && got.Status/100 == 2 {
+		notJSON = errors.New("it has no RequestId")
+	}
 	if got.Status/100 == 2 && e.Code == "" {
 		if notJSON == nil && answer != nil {
 			notJSON = decode(got.Body, answer)

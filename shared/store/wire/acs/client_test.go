@@ -142,7 +142,9 @@ func TestAnswers(t *testing.T) {
 		contains string
 	}{
 		{"success", 200, `{"RequestId":"r"}`, 0, true, ""},
-		{"success with blanks", 200, " \n{}\n", 0, true, ""},
+		{"success with blanks", 200, " \n{\"RequestId\":\"r\"}\n", 0, true, ""},
+		{"an object that is no answer", 200, `{}`, 0, false, "no RequestId"},
+		{"another program's answer", 200, `{"error":"log in"}`, 0, false, "no RequestId"},
 		{"empty 200", 200, ``, 0, false, "no JSON object"},
 		{"HTML 200", 200, `<html>log in</html>`, 0, false, "no JSON object"},
 		{"cut JSON", 200, `{"RequestId":"r`, 0, false, "cannot be read"},
@@ -303,7 +305,7 @@ func TestManyGoroutines(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		nonces[r.Header.Get("x-acs-signature-nonce")] = true
-		fmt.Fprint(w, `{}`)
+		fmt.Fprint(w, `{"RequestId":"r"}`)
 	})
 	var group sync.WaitGroup
 	for range 64 {
