@@ -149,7 +149,19 @@ func (s *Store) listOnce(ctx context.Context, b mpu.Bucket, prefix string, after
 		page, err = s.driver.ListUploads(ctx, b, prefix, after)
 		return err
 	}})
-	return page, err
+	return page, notGone(err)
+}
+
+// notGone takes the kind off an error that says of a whole listing that something is gone, as some servers do of a marker
+// that they do not know: it would be read as "the upload is gone".
+func notGone(err error) error {
+	e, ok := errors.AsType[*mpu.Error](err)
+	if !ok || e.Kind != mpu.Gone {
+		return err
+	}
+	unclear := *e
+	unclear.Kind = 0
+	return &unclear
 }
 
 type identity struct{ key, uploadID string }

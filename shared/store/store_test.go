@@ -114,6 +114,9 @@ func TestListingsThatLoopOrLie(t *testing.T) {
 			}
 			return store.Page{}, &mpu.Error{Kind: mpu.Denied, Code: "AccessDenied"}
 		}, "AccessDenied"},
+		{"no such upload, of all things", func(string, mpu.Marker) (store.Page, error) {
+			return store.Page{}, &mpu.Error{Kind: mpu.Gone, Code: "NoSuchUpload"}
+		}, "NoSuchUpload"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := read(t, &script{list: tt.list}, "")
