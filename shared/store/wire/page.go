@@ -101,9 +101,9 @@ func (d *Dialect) readUploads(s *Scanner, b mpu.Bucket) (store.Page, error) {
 		case event == Close && upload:
 			err = l.add(d)
 		case event == Close && s.Depth() == 3:
-			l.uploadField(s)
+			err = l.uploadField(s)
 		case event == Close && s.Depth() == 2:
-			l.field(s)
+			err = l.field(s)
 		case event == Close && s.Depth() == 1:
 			return l.finish(d, s, b)
 		}
@@ -113,15 +113,27 @@ func (d *Dialect) readUploads(s *Scanner, b mpu.Bucket) (store.Page, error) {
 	}
 }
 
+// keep keeps the text of an element that stands once. The same text twice is no contradiction; of two texts one reader
+// takes the first and another the last, so that they are no answer.
+func keep(s *Scanner, field *string, text []byte) error {
+	switch {
+	case *field == "":
+		*field = string(text)
+	case *field != string(text):
+		return content("there are two of %s, and they differ", quote(string(s.Name())))
+	}
+	return nil
+}
+
 // uploadField keeps an element of an upload. Keys and upload IDs are never trimmed: a blank is a good key.
-func (l *listing) uploadField(s *Scanner) {
+func (l *listing) uploadField(s *Scanner) error {
 	switch string(s.Name()) {
 	case "key":
-		l.upload.Key = string(s.Text())
+		return keep(s, &l.upload.Key, s.Text())
 	case "uploadid":
-		l.upload.UploadID = string(s.Text())
+		return keep(s, &l.upload.UploadID, s.Text())
 	case "initiated":
-		l.time = string(bytes.TrimSpace(s.Text()))
+		return keep(s, &l.time, bytes.TrimSpace(s.Text()))
 	case "storageclass":
 		class := bytes.TrimSpace(s.Text())
 		if n := len(l.page.Uploads); n > 0 && l.page.Uploads[n-1].StorageClass == string(class) {
@@ -130,12 +142,20 @@ func (l *listing) uploadField(s *Scanner) {
 			l.upload.StorageClass = string(class)
 		}
 	}
+	return nil
 }
+
+// maxNamed bounds keys, upload IDs and markers: what is longer cannot be a part of a request (mpu.Request.Validate), and is
+// four times as long as any store's keys.
+const maxNamed = 4096
 
 // add adds the upload that has been read. What cannot be named cannot be aborted, and leaving it out would be a lie.
 func (l *listing) add(d *Dialect) error {
-	if l.upload.Key == "" || l.upload.UploadID == "" {
+	switch u := &l.upload; {
+	case u.Key == "" || u.UploadID == "":
 		return content("an upload has no key or no upload ID")
+	case len(u.Key) > maxNamed || len(u.UploadID) > maxNamed:
+		return content("an upload has a key or an upload ID of more than %d bytes", maxNamed)
 	}
 	l.upload.Initiated = d.ParseTime(l.time)
 	if d.Initiated != nil && !l.upload.Initiated.IsZero() {
@@ -146,23 +166,24 @@ func (l *listing) add(d *Dialect) error {
 }
 
 // field keeps an element of the page. A marker that is but layout is an empty one; one that is a blank is a key.
-func (l *listing) field(s *Scanner) {
+func (l *listing) field(s *Scanner) error {
 	text := s.Text()
 	if s.Layout() {
 		text = nil
 	}
 	switch string(s.Name()) {
 	case "bucket":
-		l.bucket = string(bytes.TrimSpace(text))
+		return keep(s, &l.bucket, bytes.TrimSpace(text))
 	case "encodingtype", "encoding-type":
-		l.encoding = string(bytes.TrimSpace(text))
+		return keep(s, &l.encoding, bytes.TrimSpace(text))
 	case "istruncated":
-		l.truncated = string(bytes.TrimSpace(text))
+		return keep(s, &l.truncated, bytes.TrimSpace(text))
 	case "nextkeymarker":
-		l.page.Next.Key = string(text)
+		return keep(s, &l.page.Next.Key, text)
 	case "nextuploadidmarker":
-		l.page.Next.UploadID = string(text)
+		return keep(s, &l.page.Next.UploadID, text)
 	}
+	return nil
 }
 
 func (l *listing) finish(d *Dialect, s *Scanner, b mpu.Bucket) (store.Page, error) {
@@ -172,6 +193,9 @@ func (l *listing) finish(d *Dialect, s *Scanner, b mpu.Bucket) (store.Page, erro
 	}
 	if err == nil && strings.EqualFold(l.encoding, "url") {
 		err = l.decode()
+	}
+	if err == nil && max(len(l.page.Next.Key), len(l.page.Next.UploadID)) > maxNamed {
+		err = content("a marker has more than %d bytes", maxNamed)
 	}
 	if err != nil {
 		return store.Page{}, err
@@ -206,8 +230,9 @@ type partListing struct {
 	after    int
 	uploadID string
 	next     string
-	undated  int // parts with no time that can be read
-	highest  int // the highest part number on the page
+	time     string // when the upload was initiated, as it is written
+	undated  int    // parts with no time that can be read
+	highest  int    // the highest part number on the page
 	part     struct{ number, size, time string }
 }
 
@@ -229,9 +254,9 @@ func (d *Dialect) readParts(s *Scanner, u mpu.Upload, after int) (store.Parts, e
 		case event == Close && part:
 			err = l.add(d)
 		case event == Close && s.Depth() == 3:
-			l.partField(s)
+			err = l.partField(s)
 		case event == Close && s.Depth() == 2:
-			l.field(d, s)
+			err = l.field(s)
 		case event == Close && s.Depth() == 1:
 			return l.finish(d, s, u)
 		}
@@ -241,32 +266,34 @@ func (d *Dialect) readParts(s *Scanner, u mpu.Upload, after int) (store.Parts, e
 	}
 }
 
-func (l *partListing) partField(s *Scanner) {
-	text := string(bytes.TrimSpace(s.Text()))
+func (l *partListing) partField(s *Scanner) error {
+	text := bytes.TrimSpace(s.Text())
 	switch string(s.Name()) {
 	case "partnumber":
-		l.part.number = text
+		return keep(s, &l.part.number, text)
 	case "size":
-		l.part.size = text
+		return keep(s, &l.part.size, text)
 	case "lastmodified":
-		l.part.time = text
+		return keep(s, &l.part.time, text)
 	}
+	return nil
 }
 
-func (l *partListing) field(d *Dialect, s *Scanner) {
-	text := string(bytes.TrimSpace(s.Text()))
+func (l *partListing) field(s *Scanner) error {
+	text := bytes.TrimSpace(s.Text())
 	switch string(s.Name()) {
 	case "bucket":
-		l.bucket = text
+		return keep(s, &l.bucket, text)
 	case "uploadid":
-		l.uploadID = text
+		return keep(s, &l.uploadID, text)
 	case "istruncated":
-		l.truncated = text
+		return keep(s, &l.truncated, text)
 	case "nextpartnumbermarker":
-		l.next = text
+		return keep(s, &l.next, text)
 	case "initiated":
-		l.parts.Initiated = d.ParseTime(text)
+		return keep(s, &l.time, text)
 	}
+	return nil
 }
 
 // add adds the part that has been read, unless it was on an earlier page: one server repeats the marker's own.
@@ -300,6 +327,7 @@ func (l *partListing) finish(d *Dialect, s *Scanner, u mpu.Upload) (store.Parts,
 	if err == nil {
 		l.parts.More, err = l.more(d, u.Bucket.Name)
 	}
+	l.parts.Initiated = d.ParseTime(l.time)
 	switch {
 	case err != nil:
 		return store.Parts{}, err

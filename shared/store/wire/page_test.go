@@ -151,6 +151,17 @@ func TestReadUploadsRefuses(t *testing.T) {
 		{"the key of the one before", result(end + up + "<Upload><UploadId>u</UploadId></Upload>"), errContent},
 		{"another bucket", result(end + "<Bucket>other</Bucket>"), errContent},
 		{"encoding that is none", result(end + "<EncodingType>url</EncodingType><Upload><Key>100%</Key><UploadId>u</UploadId></Upload>"), errContent},
+		{"two keys", result(end + "<Upload><Key>k</Key><UploadId>u</UploadId><Key>l</Key></Upload>"), errContent},
+		{"two upload IDs", result(end + "<Upload><Key>k</Key><UploadId>u</UploadId><UploadId>v</UploadId></Upload>"), errContent},
+		{"two times", result(end + "<Upload><Key>k</Key><UploadId>u</UploadId><Initiated>2026-11-20T09:00:00Z</Initiated><Initiated>2020-11-20T09:00:00Z</Initiated></Upload>"), errContent},
+		{"two IsTruncated", result("<IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>" + end), errContent},
+		{"two buckets", result(end + "<Bucket>other</Bucket><Bucket>bkt</Bucket>"), errContent},
+		{"two markers", result("<IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker><NextKeyMarker>l</NextKeyMarker>"), errContent},
+		{"two upload ID markers", result("<IsTruncated>true</IsTruncated><NextUploadIdMarker>u</NextUploadIdMarker><NextUploadIdMarker>v</NextUploadIdMarker>"), errContent},
+		{"two encodings", result(end + "<EncodingType>url</EncodingType><Encoding-Type>none</Encoding-Type>"), errContent},
+		{"a key too long for any request", result(end + "<Upload><Key>" + strings.Repeat("k", 4097) + "</Key><UploadId>u</UploadId></Upload>"), errContent},
+		{"an upload ID too long for any request", result(end + "<Upload><Key>k</Key><UploadId>" + strings.Repeat("u", 4097) + "</UploadId></Upload>"), errContent},
+		{"a marker too long", result("<IsTruncated>true</IsTruncated><NextKeyMarker>" + strings.Repeat("k", 4097) + "</NextKeyMarker>"), errContent},
 		{"error under 200", "<Error><Code>InternalError</Code></Error>", refused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -231,6 +242,13 @@ func TestReadParts(t *testing.T) {
 		{"IsTruncated missing", part("1", "1", first), 0, store.Parts{}, errContent},
 		{"another bucket", last + "<Bucket>other</Bucket>", 0, store.Parts{}, errContent},
 		{"another upload", last + "<UploadId>other</UploadId>", 0, store.Parts{}, errContent},
+		{"two uploads", last + "<UploadId>other</UploadId><UploadId>u</UploadId>", 0, store.Parts{}, errContent},
+		{"two IsTruncated", more + last + part("1", "1", first), 0, store.Parts{}, errContent},
+		{"two times of a part", last + "<Part><PartNumber>1</PartNumber><Size>1</Size><LastModified>2026-11-20T09:00:00Z</LastModified><LastModified>2020-11-20T09:00:00Z</LastModified></Part>", 0, store.Parts{}, errContent},
+		{"two sizes of a part", last + "<Part><PartNumber>1</PartNumber><Size>1</Size><Size>2</Size></Part>", 0, store.Parts{}, errContent},
+		{"two numbers of a part", last + "<Part><PartNumber>1</PartNumber><PartNumber>2</PartNumber><Size>1</Size></Part>", 0, store.Parts{}, errContent},
+		{"two times of the upload", last + "<Initiated>" + first + "</Initiated><Initiated>" + second + "</Initiated>", 0, store.Parts{}, errContent},
+		{"the same twice", last + last + "<Initiated>" + first + "</Initiated><Initiated>" + first + "</Initiated>", 0, store.Parts{Initiated: newest.Add(-time.Millisecond)}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := NewScanner(strings.NewReader("<ListPartsResult>" + tt.inner + "</ListPartsResult>"))
