@@ -17,7 +17,7 @@ func (d *Driver) ListUploads(ctx context.Context, b mpu.Bucket, prefix string, a
 	if err := acs.CheckBucket(store.ListUploads, b); err != nil {
 		return store.Page{}, err
 	}
-	call := acs.Call{Op: store.ListUploads, Target: b, Region: b.Name, Action: "GetVideoList"}
+	call := acs.Call{Op: store.ListUploads, Target: b, Region: b.Name, Action: "GetVideoList", Page: true}
 	if prefix != "" {
 		if !after.IsZero() {
 			return store.Page{}, call.Fail(mpu.Invalid, fmt.Errorf("marker %q: the lookup of one video has one page", after))

@@ -22,10 +22,12 @@ import (
 	"github.com/partsweep/partsweep/shared/store"
 )
 
-// Bounds of an answer's body. A page of 1,000 uploads with the longest keys there are, percent-encoded, takes 4 MiB.
+// Bounds of an answer. A page of 1,000 uploads with the longest keys there are, percent-encoded, takes 4 MiB, and is read as
+// a stream. What is held whole is small, because hundreds of requests may be in flight: an error, an abort's answer, a header.
 const (
-	maxAnswer = 16 << 20
-	maxError  = 1 << 20
+	maxPage   = 16 << 20
+	maxSmall  = 64 << 10
+	maxHeader = 64 << 10
 	maxDrain  = 64 << 10 // what is read off a body to keep its connection; more costs more than a new connection
 )
 
@@ -42,16 +44,17 @@ func NewClient() *http.Client {
 	return &http.Client{
 		Timeout: requestTimeout,
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   5 * time.Second,
-			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-			ResponseHeaderTimeout: 20 * time.Second,
-			IdleConnTimeout:       60 * time.Second,
-			MaxIdleConns:          1024,
-			MaxIdleConnsPerHost:   512,
-			DisableCompression:    true, // a bound on bytes read is then a bound on bytes held
-			Protocols:             &protocols,
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+			TLSHandshakeTimeout:    5 * time.Second,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			ResponseHeaderTimeout:  20 * time.Second,
+			IdleConnTimeout:        60 * time.Second,
+			MaxResponseHeaderBytes: maxHeader,
+			MaxIdleConns:           1024,
+			MaxIdleConnsPerHost:    512,
+			DisableCompression:     true, // a bound on bytes read is then a bound on bytes held
+			Protocols:              &protocols,
 		},
 		CheckRedirect: noRedirect,
 	}
@@ -107,40 +110,40 @@ type Answer struct {
 	Body   []byte
 }
 
-// Do sends one request and reads its whole answer, up to 16 MiB, or 1 MiB of an error's. An error is an *mpu.Error
-// without Op and Target; see [About]. It wraps ctx.Err() if the caller's context is done, and then nothing or nothing
-// more was sent. A status that says no is an answer, not an error.
-func Do(ctx context.Context, c *http.Client, req *http.Request) (*Answer, error) {
+// Do sends one request and reads its whole answer, which has at most so many bytes, or 64 KiB of an error's. An error is an
+// *mpu.Error without Op and Target; see [About]. It wraps ctx.Err() if the caller's context is done, and then nothing or
+// nothing more was sent. A status that says no is an answer, not an error.
+func Do(ctx context.Context, c *http.Client, req *http.Request, most int64) (*Answer, error) {
 	resp, err := Send(ctx, c, req)
 	if err != nil {
 		return nil, err
 	}
 	defer Release(resp)
-	body, err := readAll(resp)
+	body, err := readAll(resp, most)
 	if err != nil {
 		return nil, failed(ctx, resp.StatusCode, err)
 	}
 	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
-func readAll(resp *http.Response) ([]byte, error) {
+// readAll reads a body: the whole of a success's, which has at most so many bytes, or the beginning of an error's.
+func readAll(resp *http.Response, most int64) ([]byte, error) {
 	if resp.Body == http.NoBody {
 		return nil, nil
 	}
 	ok := resp.StatusCode/100 == 2
-	limit := int64(maxError)
-	if ok {
-		limit = maxAnswer
+	if !ok {
+		most = maxSmall
 	}
 	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	n, err := b.ReadFrom(io.LimitReader(resp.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, err
-	case n > limit && ok:
-		return nil, errTooLong
-	case n > limit:
-		b.Truncate(int(limit))
+	case n > most && ok:
+		return nil, tooLong(most)
+	case n > most:
+		b.Truncate(int(most))
 	}
 	return b.Bytes(), nil
 }
@@ -191,7 +194,11 @@ func About(err error, op store.Op, target fmt.Stringer) error {
 	return err
 }
 
-var errTooLong = fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
+var errTooLong = errors.New("the answer is too long")
+
+func tooLong(most int64) error {
+	return fmt.Errorf("%w: it has more than %d KiB", errTooLong, most>>10)
+}
 
 // failed judges why no whole answer came. Status is what had come by then, 0 for nothing.
 func failed(ctx context.Context, status int, err error) *mpu.Error {

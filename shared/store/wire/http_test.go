@@ -52,7 +52,7 @@ func TestDo(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 		io.WriteString(w, "body")
 	})
-	answer, err := Do(t.Context(), NewClient(), get(t, s.URL+"/a%2Fb?c"))
+	answer, err := Do(t.Context(), NewClient(), get(t, s.URL+"/a%2Fb?c"), maxPage)
 	if err != nil || answer.Status != 404 || string(answer.Body) != "body" || answer.Header.Get("X-Answer") != "yes" {
 		t.Errorf("%+v, %v", answer, err)
 	}
@@ -74,13 +74,25 @@ func TestDoBoundsTheBody(t *testing.T) {
 			}
 		}
 	})
-	_, err := Do(t.Context(), NewClient(), get(t, s.URL+"/good"))
+	_, err := Do(t.Context(), NewClient(), get(t, s.URL+"/good"), maxPage)
 	if e := kind(t, err, 0); !errors.Is(e, errTooLong) {
 		t.Error(err)
 	}
-	answer, err := Do(t.Context(), NewClient(), get(t, s.URL+"/error"))
-	if err != nil || len(answer.Body) != maxError {
-		t.Errorf("%v; want the first %d bytes of the error", err, maxError)
+	answer, err := Do(t.Context(), NewClient(), get(t, s.URL+"/error"), maxPage)
+	if err != nil || len(answer.Body) != maxSmall {
+		t.Errorf("%v; want the first %d bytes of the error", err, maxSmall)
+	}
+}
+
+func TestDoBoundsTheHeader(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		for range 1 << 10 {
+			w.Header().Add("X-A", strings.Repeat("a", 1<<10))
+		}
+	})
+	_, err := Do(t.Context(), NewClient(), get(t, s.URL), maxPage)
+	if kind(t, err, mpu.Transient); !strings.Contains(err.Error(), "headers exceeded") {
+		t.Error(err)
 	}
 }
 
@@ -93,7 +105,7 @@ func TestDoNeverFollows(t *testing.T) {
 		})
 		for name, client := range map[string]*http.Client{"own": Client(nil), "another": Client(&http.Client{})} {
 			requests.Store(0)
-			answer, err := Do(t.Context(), client, get(t, s.URL))
+			answer, err := Do(t.Context(), client, get(t, s.URL), maxPage)
 			if err != nil || answer.Status != status || requests.Load() != 1 {
 				t.Errorf("%s client, %d: %+v, %v, %d requests", name, status, answer, err, requests.Load())
 			}
@@ -109,7 +121,7 @@ func TestDoTakesAnyLocation(t *testing.T) {
 			w.WriteHeader(http.StatusMovedPermanently)
 		})
 		for name, client := range map[string]*http.Client{"own": Client(nil), "another": Client(&http.Client{})} {
-			if answer, err := Do(t.Context(), client, get(t, s.URL)); err != nil || answer.Status != 301 {
+			if answer, err := Do(t.Context(), client, get(t, s.URL), maxPage); err != nil || answer.Status != 301 {
 				t.Errorf("%s client, to %q: %+v, %v", name, location, answer, err)
 			}
 		}
@@ -140,10 +152,10 @@ func TestOneRequestPerCall(t *testing.T) {
 		requests.Store(0)
 		req := get(t, s.URL)
 		req.Method = method
-		if _, err := Do(t.Context(), client, req); err != nil {
+		if _, err := Do(t.Context(), client, req, maxPage); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Do(t.Context(), client, req)
+		_, err := Do(t.Context(), client, req, maxPage)
 		kind(t, err, mpu.Transient)
 		if n := requests.Load(); n != 2 {
 			t.Errorf("%s: %d requests for two calls", method, n)
@@ -202,7 +214,7 @@ func TestDoFailures(t *testing.T) {
 			if client == nil {
 				client = NewClient()
 			}
-			_, err := Do(t.Context(), client, get(t, tt.url+"?Signature=sssh"))
+			_, err := Do(t.Context(), client, get(t, tt.url+"?Signature=sssh"), maxPage)
 			e := kind(t, err, tt.want)
 			if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 				t.Errorf("%v looks like the caller's own doing", err)
@@ -235,7 +247,7 @@ func TestDoContext(t *testing.T) {
 	client := NewClient()
 	for _, path := range []string{"/headers", "/body"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		_, err := Do(ctx, client, get(t, s.URL+path))
+		_, err := Do(ctx, client, get(t, s.URL+path), maxPage)
 		cancel()
 		kind(t, err, mpu.Transient)
 		if !errors.Is(err, context.DeadlineExceeded) {
@@ -245,7 +257,7 @@ func TestDoContext(t *testing.T) {
 	requests.Store(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Do(ctx, client, get(t, s.URL))
+	_, err := Do(ctx, client, get(t, s.URL), maxPage)
 	kind(t, err, mpu.Transient)
 	if !errors.Is(err, context.Canceled) || requests.Load() != 0 {
 		t.Errorf("%v after %d requests, want context.Canceled after none", err, requests.Load())
@@ -287,7 +299,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		var wg sync.WaitGroup
 		for range flying {
 			wg.Go(func() {
-				if _, err := Do(t.Context(), client, get(t, s.URL)); err != nil {
+				if _, err := Do(t.Context(), client, get(t, s.URL), maxPage); err != nil {
 					t.Error(err)
 				}
 			})

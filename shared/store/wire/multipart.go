@@ -233,7 +233,7 @@ func (c call) request(p Place) *http.Request {
 // answer reads an answer. It returns a reply for one that says no, and an error for one that says nothing whole.
 func (c call) answer(ctx context.Context, p Place, resp *http.Response) (*Reply, error) {
 	if c.read == nil || resp.StatusCode != http.StatusOK {
-		body, err := readAll(resp)
+		body, err := readAll(resp, maxSmall)
 		if err != nil {
 			return nil, failed(ctx, resp.StatusCode, err)
 		}
@@ -246,7 +246,7 @@ func (c call) answer(ctx context.Context, p Place, resp *http.Response) (*Reply,
 	}
 	scanner := scanners.Get().(*Scanner)
 	defer scanners.Put(scanner)
-	scanner.Reset(&bounded{r: resp.Body, left: maxAnswer})
+	scanner.Reset(&bounded{r: resp.Body, left: maxPage})
 	err := c.read(p, resp.Header, scanner)
 	var refused *refusedError
 	switch {

@@ -175,7 +175,11 @@ func TestAnswers(t *testing.T) {
 		{"cut", 200, "<ListMultipartUploadsResult><IsTruncated>", ops[:1], mpu.Transient, "unexpected EOF"},
 		{"malformed", 200, "<ListPartsResult></X>", ops[1:2], 0, "malformed xml"},
 		{"the other's answer", 200, good[store.ListParts], ops[:1], 0, "the root element is"},
-		{"endless", 200, "<ListPartsResult>" + strings.Repeat("<a>"+strings.Repeat("x", 100_000)+"</a>", 200), ops[1:2], 0, "more than 16 MiB"},
+		{"a long abort", 200, strings.Repeat(" ", 100_000), ops[2:], 0, "more than 64 KiB"},
+		{"a long answer under another status", 202, strings.Repeat(" ", 100_000), ops, 0, "more than 64 KiB"},
+		{"a long error", 403, errorBody("AccessDenied") + strings.Repeat(" ", 100_000), ops, mpu.Denied, "AccessDenied"},
+		{"an error that is too long", 403, "<Error>" + strings.Repeat(" ", 100_000) + errorBody("AccessDenied"), ops, 0, "HTTP 403"},
+		{"endless", 200, "<ListPartsResult>" + strings.Repeat("<a>"+strings.Repeat("x", 100_000)+"</a>", 200), ops[1:2], 0, "more than 16384 KiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {

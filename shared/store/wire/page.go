@@ -149,6 +149,10 @@ func (l *listing) uploadField(s *Scanner) error {
 // four times as long as any store's keys.
 const maxNamed = 4096
 
+// maxUploads bounds a page. A service's own is 1,000; servers that heed no such bound send what fits into maxPage, and with
+// names as short as they can be that is hundreds of thousands.
+const maxUploads = 50_000
+
 // add adds the upload that has been read. What cannot be named cannot be aborted, and leaving it out would be a lie.
 func (l *listing) add(d *Dialect) error {
 	switch u := &l.upload; {
@@ -156,6 +160,8 @@ func (l *listing) add(d *Dialect) error {
 		return content("an upload has no key or no upload ID")
 	case len(u.Key) > maxNamed || len(u.UploadID) > maxNamed:
 		return content("an upload has a key or an upload ID of more than %d bytes", maxNamed)
+	case len(l.page.Uploads) == maxUploads:
+		return content("a page has more than %d uploads", maxUploads)
 	}
 	l.upload.Initiated = d.ParseTime(l.time)
 	if d.Initiated != nil && !l.upload.Initiated.IsZero() {
@@ -357,7 +363,7 @@ type bounded struct {
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, errTooLong
+		return 0, tooLong(maxPage)
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)

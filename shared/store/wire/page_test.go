@@ -179,6 +179,16 @@ func TestReadUploadsRefuses(t *testing.T) {
 	}
 }
 
+func TestReadUploadsBound(t *testing.T) {
+	up := "<Upload><Key>k</Key><UploadId>u</UploadId></Upload>"
+	for n, want := range map[int]error{maxUploads: nil, maxUploads + 1: errContent} {
+		page, err := readUploads(result("<IsTruncated>false</IsTruncated>" + strings.Repeat(up, n)))
+		if !errors.Is(err, want) || err == nil && len(page.Uploads) != n {
+			t.Errorf("%d uploads: %d, %v", n, len(page.Uploads), err)
+		}
+	}
+}
+
 func TestReadUploadsAlias(t *testing.T) {
 	d := &Dialect{ParseTime: ParseISO8601, Alias: func(bucket string) bool { return bucket == "bkt" }}
 	doc := result("<Bucket>other</Bucket><IsTruncated>false</IsTruncated>")

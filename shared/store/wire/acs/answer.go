@@ -14,8 +14,11 @@ import (
 	"github.com/partsweep/partsweep/shared/store/wire"
 )
 
-// maxAnswer is many times what the longest answer of these APIs takes.
-const maxAnswer = 4 << 20
+// Bounds of an answer: many times what a page of 100 records takes, and what anything about one media takes.
+const (
+	maxPage  = 4 << 20
+	maxSmall = 64 << 10
+)
 
 // envelope is what every answer may hold. HostId and Recommend add nothing.
 type envelope struct{ RequestId, Code, Message string }
@@ -46,9 +49,6 @@ func (c *Client) read(call Call, got *wire.Answer, answer any) error {
 
 // decode reads a JSON object. Fields may be missing, but not the object.
 func decode(body []byte, to any) error {
-	if len(body) > maxAnswer {
-		return fmt.Errorf("it has more than %d MiB", maxAnswer>>20)
-	}
 	if b := strings.TrimSpace(string(body[:min(len(body), 64)])); !strings.HasPrefix(b, "{") {
 		return errors.New("it is no JSON object")
 	}

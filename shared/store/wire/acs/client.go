@@ -70,6 +70,7 @@ type Call struct {
 	Region string
 	Action string // the operation's name
 	Params map[string]string
+	Page   bool // the answer is a page of records, and may be long
 }
 
 // Do sends one request and decodes the answer into answer, which may be nil. Every request has a new date and a new nonce.
@@ -84,7 +85,11 @@ func (c *Client) do(ctx context.Context, call Call, answer any) error {
 	}
 	req := c.request(call)
 	sign(req, credentials, call.Action, c.service.Version, call.Params, stamp{at: c.now(), nonce: c.nonce()})
-	got, err := wire.Do(ctx, c.http, req)
+	most := int64(maxSmall)
+	if call.Page {
+		most = maxPage
+	}
+	got, err := wire.Do(ctx, c.http, req, most)
 	if err == nil {
 		err = c.read(call, got, answer)
 	}

@@ -132,7 +132,7 @@ func TestRequest(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	long := strings.Repeat("x", maxAnswer)
+	long := strings.Repeat("x", maxSmall)
 	for _, test := range []struct {
 		name     string
 		status   int
@@ -148,7 +148,7 @@ func TestAnswers(t *testing.T) {
 		{"empty 200", 200, ``, 0, false, "no JSON object"},
 		{"HTML 200", 200, `<html>log in</html>`, 0, false, "no JSON object"},
 		{"cut JSON", 200, `{"RequestId":"r`, 0, false, "cannot be read"},
-		{"too long", 200, `{"RequestId":"` + long + `"}`, 0, false, "more than 4 MiB"},
+		{"too long", 200, `{"RequestId":"` + long + `"}`, 0, false, "more than 64 KiB"},
 		{"a code with 200", 200, `{"RequestId":"r","Code":"NoPermission"}`, mpu.Denied, false, "NoPermission"},
 		{"HTML 502", 502, `<html>bad gateway</html>`, mpu.Transient, false, "HTTP 502"},
 		{"empty 503", 503, ``, mpu.Transient, false, "HTTP 503"},
