@@ -131,7 +131,7 @@ func (p Page) nothing() bool { return len(p.Uploads) == 0 && p.Incomplete == "" 
 // key of the page before may then be missing, so the page says so, unless it is looked for anyway.
 func (s *Store) page(ctx context.Context, b mpu.Bucket, prefix string, after mpu.Marker) (Page, error) {
 	page, err := s.listOnce(ctx, b, prefix, after)
-	if refused := errors.Is(err, mpu.Invalid) || errors.Is(err, mpu.Gone); refused && after.Key != "" && after.UploadID != "" {
+	if errors.Is(err, mpu.Invalid) && after.Key != "" && after.UploadID != "" {
 		first := err
 		if page, err = s.listOnce(ctx, b, prefix, mpu.Marker{Key: after.Key}); err != nil {
 			return page, first
@@ -152,15 +152,15 @@ func (s *Store) listOnce(ctx context.Context, b mpu.Bucket, prefix string, after
 	return page, notGone(err)
 }
 
-// notGone takes the kind off an error that says of a whole listing that something is gone, as some servers do of a marker
-// that they do not know: it would be read as "the upload is gone".
+// notGone changes the kind of an error that says of a whole listing that something is gone, as some servers do of a marker
+// whose upload is: it would be read as "the upload is gone", and is a question that was not understood.
 func notGone(err error) error {
 	e, ok := errors.AsType[*mpu.Error](err)
 	if !ok || e.Kind != mpu.Gone {
 		return err
 	}
 	unclear := *e
-	unclear.Kind = 0
+	unclear.Kind = mpu.Invalid
 	return &unclear
 }
 
