@@ -304,6 +304,18 @@ func redirectTo(h http.Header) string {
 	return " to " + Shorten(u.Host) + text
 }
 
+// hostOf returns the host of an endpoint, which may be a whole URL or none.
+func hostOf(endpoint string) string {
+	if !strings.Contains(endpoint, "://") {
+		endpoint = "https://" + endpoint
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // region returns the region that a reply names, in its header or its body.
 func (r *Reply) region() string {
 	return cmp.Or(r.Header.Get("X-Amz-Bucket-Region"), r.Region)
@@ -324,9 +336,9 @@ func (d *Dialect) hint(c call, p Place, r *Reply, kind mpu.Kind) string {
 			return hint
 		}
 	}
-	switch {
-	case r.Endpoint != "":
-		return "the bucket answers at " + Shorten(r.Endpoint) + "; set its region or the endpoint"
+	switch host := hostOf(r.Endpoint); {
+	case host != "":
+		return "the bucket answers at " + Shorten(host) + "; set its region or the endpoint"
 	case kind == mpu.Denied:
 		return strings.NewReplacer("{bucket}", p.Bucket, "{region}", cmp.Or(p.Region, "*"),
 			"{partition}", p.Partition).Replace(d.Permissions[c.op])

@@ -202,6 +202,26 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// What a service names as the place of a bucket is shown as a host: no path, and no query with somebody's signature in it.
+func TestEndpointIsShownAsAHost(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"s3.eu-west-1.example.com":                    "the bucket answers at s3.eu-west-1.example.com; set",
+		"https://h.example:8443/b/k?Signature=sssh#f": "the bucket answers at h.example:8443; set",
+		"user:sssh@h.example/":                        "the bucket answers at h.example; set",
+		"h.example/%zz?Signature=sssh":                "",
+		"/path":                                       "",
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusMovedPermanently)
+			io.WriteString(w, "<Error><Code>Moved</Code><Endpoint>"+endpoint+"</Endpoint></Error>")
+		})
+		err := newMultipart(t, s.URL, nil).AbortUpload(t.Context(), upload("k", "u"))
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sssh") || want == "" && strings.Contains(err.Error(), "answers at") {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+}
+
 func TestAbortAccepted(t *testing.T) {
 	for _, tt := range []struct {
 		status int
