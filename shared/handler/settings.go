@@ -236,12 +236,21 @@ func (s *Settings) contradiction() error {
 			return complain(upper+"_PATH_STYLE", "the vendor's own endpoints refuse path style; set %s%s_ENDPOINT", Prefix, upper)
 		}
 		for _, b := range s.Buckets {
+			if b.Bucket.Store == name && b.Bucket.Name == mpu.AnyBucket && endsInName(st.Endpoint) {
+				return complain(upper+"_ENDPOINT", "has no domain behind {bucket} or {region}, and %sBUCKETS allows every bucket: whoever sends an event would name the host", Prefix)
+			}
 			if b.Bucket.Store == name && b.Bucket.Name != mpu.AnyBucket && (name == "cos" || name == "oss" || name == "obs") && b.Bucket.Region == "" {
 				return complain("BUCKETS", "%s names no region, and %s%s_REGION is not set; %s cannot be asked for it", b, Prefix, upper, name)
 			}
 		}
 	}
 	return nil
+}
+
+// endsInName reports whether an endpoint's host ends in what is filled in, but for a port.
+func endsInName(endpoint string) bool {
+	i := strings.LastIndexByte(endpoint, '}')
+	return i >= 0 && !strings.Contains(endpoint[i:], ".")
 }
 
 func setBuckets(s *Settings, value string) error {
