@@ -41,7 +41,7 @@ var vendors = []struct {
 // serviceOf returns whose host a name is.
 func serviceOf(host string) (sandbox.Service, bool) {
 	for _, v := range vendors {
-		if v.host.MatchString(host) {
+		if v.host.MatchString(strings.ToLower(host)) {
 			return v.service, true
 		}
 	}
