@@ -94,9 +94,28 @@ func (n *network) dial(_ context.Context, _, address string) (net.Conn, error) {
 	if !ok {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("%s: %w", address, errNoRoute)}
 	}
-	ours, theirs := net.Pipe()
+	ours, theirs, err := wired()
+	if err != nil {
+		return nil, err
+	}
 	go n.serve(&tap{Conn: theirs, network: n}, service, host)
 	return ours, nil
+}
+
+// wired returns the two ends of a connection. A pipe in memory would not do: both sides may speak at once.
+func wired() (ours, theirs net.Conn, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer l.Close()
+	if ours, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		return nil, nil, err
+	}
+	if theirs, err = l.Accept(); err != nil {
+		ours.Close()
+	}
+	return ours, theirs, err
 }
 
 // serve ends TLS and passes on what was in it, byte by byte.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,6 +138,7 @@ var bomb = sync.OnceValue(func() []byte {
 // TestFloods: answers with no end, 64 at once, are each left at a bound, and are errors. It is the function's own binary
 // that is measured, in a process of its own.
 func TestFloods(t *testing.T) {
+	onLinux(t, "where the peak memory of a process can be read from /proc")
 	bootstrap := build(t, "lambda")
 	for _, s := range []sandbox.Service{sandbox.S3, sandbox.VOD} {
 		for _, op := range []string{sandbox.OpListUploads, sandbox.OpListParts, sandbox.OpAbort} {
@@ -316,6 +318,14 @@ func (p *process) peak(t *testing.T) int64 {
 	}
 	t.Fatal("no VmHWM in the status of the process")
 	return 0
+}
+
+// onLinux skips a test elsewhere.
+func onLinux(t *testing.T, why string) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("runs on Linux, ", why)
+	}
 }
 
 // build builds a function as for deployment, for this machine.
