@@ -52,23 +52,28 @@ func (h *Handler) answerHTTP(ctx context.Context, r *trigger.HTTPRequest) Respon
 
 // refuseHTTP is the answer to a web request that is not acted on. It is the sender's mistake, and no failure of the function.
 func (h *Handler) refuseHTTP(r *trigger.HTTPRequest, err error) Response {
-	h.log.Warn("web request refused", "platform", r.Platform, "method", r.Method, "path", clip(h.withoutToken(r.Path), 200), "error", err.Error())
+	h.log.Warn("web request refused", "platform", r.Platform, "method", clip(r.Method, 40), "path", clip(h.withoutToken(r.Path), 200), "error", err.Error())
 	return respond(statusOf(err), map[string]string{"error": err.Error()})
+}
+
+// admit lets a web request in that has shown that it may ask. It looks at nothing of the body.
+func (h *Handler) admit(r *trigger.HTTPRequest) error {
+	switch {
+	case r.Method != http.MethodPost:
+		return &mpu.Error{Kind: mpu.Invalid, Op: "web request", Target: "method " + clip(fmt.Sprintf("%q", r.Method), 40), Err: errMethod}
+	case isCallback(r):
+		return h.checkCallback(r, h.wallClock())
+	}
+	return h.checkCaller(r)
 }
 
 // believe reads the event out of a web request, once the request has shown that it may ask.
 func (h *Handler) believe(r *trigger.HTTPRequest) (trigger.Event, error) {
-	if r.Method != http.MethodPost {
-		return trigger.Event{}, &mpu.Error{Kind: mpu.Invalid, Op: "web request", Target: "method " + clip(fmt.Sprintf("%q", r.Method), 40), Err: errMethod}
+	if err := h.admit(r); err != nil {
+		return trigger.Event{}, err
 	}
 	if isCallback(r) {
-		if err := h.checkCallback(r, h.wallClock()); err != nil {
-			return trigger.Event{}, err
-		}
 		return trigger.ParseVODCallback(r.Body)
-	}
-	if err := h.checkCaller(r); err != nil {
-		return trigger.Event{}, err
 	}
 	e, err := trigger.Parse(r.Body)
 	if err == nil && e.HTTP != nil {

@@ -29,6 +29,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "ok\n")
 		return
 	}
+	// Whoever has shown nothing is not listened to for up to 1 MiB.
+	web := &trigger.HTTPRequest{Platform: h.platform.Name, Method: r.Method, Path: r.URL.Path, Header: r.Header}
+	fc := control != "" && h.settings.HTTPTrusted
+	if err := h.admit(web); err != nil && !fc {
+		write(w, h.refuseHTTP(web, err))
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		status := http.StatusBadRequest
@@ -41,31 +48,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), maxTime)
 	defer cancel()
 	r = r.WithContext(ctx)
-	if control != "" && h.settings.HTTPTrusted {
-		h.serveFC(w, r, control, body)
+	web.Body = body
+	if fc {
+		h.serveFC(w, r, control, web)
 		return
 	}
-	write(w, h.answerHTTP(r.Context(), &trigger.HTTPRequest{
-		Platform: h.platform.Name, Method: r.Method, Path: r.URL.Path, Header: r.Header, Body: body,
-	}))
+	write(w, h.answerHTTP(r.Context(), web))
 }
 
 // serveFC answers the custom runtime's own requests ("Custom runtime": x-fc-status says whether the function failed).
-func (h *Handler) serveFC(w http.ResponseWriter, r *http.Request, control string, body []byte) {
+func (h *Handler) serveFC(w http.ResponseWriter, r *http.Request, control string, web *trigger.HTTPRequest) {
 	switch control {
 	case "/invoke":
 	case "/initialize", "/pre-stop", "/pre-freeze":
 		return // there is nothing to do, and 200 says so
 	case "/http-invoke":
-		write(w, h.answerHTTP(r.Context(), &trigger.HTTPRequest{
-			Platform: h.platform.Name, Method: r.Method, Path: r.URL.Path, Header: r.Header, Body: body,
-		}))
+		write(w, h.answerHTTP(r.Context(), web))
 		return
 	default:
 		write(w, respond(http.StatusNotFound, map[string]string{"error": "no such control path"}))
 		return
 	}
-	answer, err := h.Handle(r.Context(), body)
+	answer, err := h.Handle(r.Context(), web.Body)
 	status := http.StatusOK
 	if err != nil {
 		status, answer = http.StatusNotFound, map[string]string{"errorMessage": err.Error()}

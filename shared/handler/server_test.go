@@ -65,6 +65,48 @@ func TestServeHTTP(t *testing.T) {
 	}
 }
 
+// Who has shown nothing is refused before the body is read, so that many of them cannot fill the memory, and leaves one short
+// line in the log.
+func TestStrangersCostLittle(t *testing.T) {
+	for name, header := range map[string]map[string]string{
+		"no token":          {},
+		"another token":     {"Authorization": "Bearer another-token-of-it"},
+		"a forged callback": {"X-Vod-Signature": "00", "X-Vod-Timestamp": "1"},
+		"a forged FC event": {"X-Fc-Control-Path": "/invoke"},
+	} {
+		w := newWorld(t, "PARTSWEEP_HTTP_TOKEN="+token)
+		body := &counted{r: strings.NewReader(strings.Repeat(" ", 1<<20))}
+		r := httptest.NewRequest(http.MethodPost, "/"+strings.Repeat("p", 100_000), body)
+		for name, value := range header {
+			r.Header.Set(name, value)
+		}
+		answer := httptest.NewRecorder()
+		w.ServeHTTP(answer, r)
+		if answer.Code != http.StatusUnauthorized && answer.Code != http.StatusForbidden || body.n > 0 {
+			t.Errorf("%s: status %d, %d bytes of the body were read", name, answer.Code, body.n)
+		}
+		r = httptest.NewRequest(strings.Repeat("M", 100_000), "/", nil)
+		w.ServeHTTP(httptest.NewRecorder(), r)
+		for line := range strings.Lines(w.log.String()) {
+			if len(line) > 1000 {
+				t.Errorf("%s: a line of %d bytes: %.100s", name, len(line), line)
+			}
+		}
+	}
+}
+
+// counted counts what is read.
+type counted struct {
+	r io.Reader
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += n
+	return n, err
+}
+
 func TestFromEnvironment(t *testing.T) {
 	t.Setenv("TENCENTCLOUD_SECRETID", "id")
 	t.Setenv("TENCENTCLOUD_SECRETKEY", "key")
