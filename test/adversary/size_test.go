@@ -43,7 +43,7 @@ var floods = []flood{
 	}},
 	{"text", false, func(w http.ResponseWriter, s sandbox.Service, op string) {
 		start, _ := opening(s, op)
-		pour(w, start+token(s), "aaaaaaaaaaaaaaaa")
+		pour(w, start+word(s), "aaaaaaaaaaaaaaaa")
 	}},
 	{"blanks", false, func(w http.ResponseWriter, s sandbox.Service, op string) { pour(w, "", " \n") }},
 	{"an error", false, func(w http.ResponseWriter, s sandbox.Service, op string) {
@@ -96,8 +96,8 @@ func opening(s sandbox.Service, op string) (start, again string) {
 	return "<ListPartsResult><IsTruncated>false</IsTruncated>", "<Part><PartNumber>1</PartNumber><Size>1</Size></Part>"
 }
 
-// token begins something that has no end.
-func token(s sandbox.Service) string {
+// word begins something that has no end.
+func word(s sandbox.Service) string {
 	if s == sandbox.VOD {
 		return `],"Message":"`
 	}
