@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log"
 	"os"
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
@@ -18,6 +19,7 @@ import (
 )
 
 func main() {
+	log.SetOutput(handler.Quiet(os.Stderr))
 	h, err := handler.New(handler.Platform{Name: "fc", Environ: os.Environ(), Open: all.Open, Credentials: credentials})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)

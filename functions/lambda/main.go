@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -19,6 +20,7 @@ import (
 )
 
 func main() {
+	log.SetOutput(handler.Quiet(os.Stderr))
 	h, err := handler.New(handler.Platform{Name: "lambda", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log"
 	"os"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 )
 
 func main() {
+	log.SetOutput(handler.Quiet(os.Stderr))
 	h, err := handler.New(handler.Platform{Name: "scf", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
