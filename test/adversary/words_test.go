@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/partsweep/partsweep/test/sandbox"
 )
@@ -78,5 +82,33 @@ func TestHostileWords(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestUnaskedWords: what a store sends behind its answer is not for the log either. net/http writes it to the process's own log,
+// as it came.
+func TestUnaskedWords(t *testing.T) {
+	for _, name := range []string{"lambda", "fc", "scf", "http", "local"} {
+		source, err := os.ReadFile(filepath.Join("..", "..", "functions", name, "main.go"))
+		if err != nil || !strings.Contains(string(source), "log.SetOutput(handler.Quiet(os.Stderr))") {
+			t.Errorf("functions/%s does not keep its process's log quiet: %v", name, err)
+		}
+	}
+	p := startProcess(t, build(t, "lambda"))
+	p.leave(sandbox.S3, "k")
+	p.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpAbort, Respond: func(w http.ResponseWriter) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n<Error>words that nobody asked for\n</Error>")
+		}
+	}})
+	p.invoke(t, sweepOf(ours[sandbox.S3]), time.Minute)
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(p.out.String(), "Unsolicited"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("net/http said nothing of it:\n%s", p.out.String())
+		}
+	}
+	if strings.Contains(p.out.String(), "nobody asked for") {
+		t.Errorf("it is in the log:\n%s", p.out.String())
 	}
 }
