@@ -101,6 +101,7 @@ func failedUpload(o object) (mpu.Request, error) {
 	if err != nil {
 		return mpu.Request{}, err
 	}
+	r.Cause = unsigned(r.Cause)
 	return r, narrow(r)
 }
 

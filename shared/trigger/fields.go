@@ -111,6 +111,11 @@ func (o object) age(field string) (time.Duration, error) {
 // cause reads what the sender says for the log: one line, clipped.
 func (o object) cause(field string) (string, error) {
 	s, err := o.text(field)
-	s, _, _ = strings.Cut(s, "?") // an error text may quote a signed URL
-	return clip(singleLine(s), 200), err
+	return clip(singleLine(unsigned(s)), 200), err
+}
+
+// unsigned is a cause up to its first question mark: an error text may quote a signed URL.
+func unsigned(cause string) string {
+	cause, _, _ = strings.Cut(cause, "?")
+	return cause
 }

@@ -68,6 +68,7 @@ func parseRequest(text string) []Item {
 	if err != nil {
 		return []Item{{Err: err}}
 	}
+	r.Cause = unsigned(r.Cause)
 	return mediaItems(r)
 }
 

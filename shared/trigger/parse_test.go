@@ -180,8 +180,18 @@ func TestByteOrderMark(t *testing.T) {
 
 // A client's error text may quote the URL that failed, signature and all.
 func TestCauseHoldsNoSignature(t *testing.T) {
-	e, err := Parse([]byte(`{"type":"upload-failed","request":"s3://media-in/k?uploadId=u","failedAt":"2026-11-03T08:59:58Z","reason":"PUT https://h/k?X-Amz-Signature=hunter2 timed out"}`))
-	if err != nil || e.Items[0].Request.Cause != "PUT https://h/k" {
-		t.Errorf("%+v, %v", e, err)
+	const quoted = "&cause=PUT%20https%3A//h/k%3FX-Amz-Signature%3Dhunter2%20timed%20out"
+	for _, event := range []string{
+		`{"type":"upload-failed","request":"s3://media-in/k?uploadId=u","failedAt":"2026-11-03T08:59:58Z","reason":"PUT https://h/k?X-Amz-Signature=hunter2 timed out"}`,
+		`{"type":"upload-failed","request":"s3://media-in/k?uploadId=u` + quoted + `","failedAt":"2026-11-03T08:59:58Z"}`,
+		`{"request":"s3://media-in/k?uploadId=u` + quoted + `","apply":true}`,
+		`{"requests":["s3://media-in/k?uploadId=u` + quoted + `"]}`,
+		`{"sweep":"s3://media-in/k?olderThan=2d` + quoted + `"}`,
+		`"s3://media-in/k?uploadId=u` + quoted + `"`,
+	} {
+		e, err := Parse([]byte(event))
+		if err != nil || len(e.Items) != 1 || e.Items[0].Err != nil || e.Items[0].Request.Cause != "PUT https://h/k" {
+			t.Errorf("%s: %+v, %v", event, e, err)
+		}
 	}
 }
