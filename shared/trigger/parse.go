@@ -143,9 +143,10 @@ func read(event []byte, within path) (Event, error) {
 	return readNotation(string(event))
 }
 
-// invalid is the one form of a complaint about a field of an event.
+// invalid is the one form of a complaint about a field of an event. A value is shown up to its first question mark: what
+// people paste behind one is often a signature.
 func invalid(field, value, hint string) error {
-	return &mpu.Error{Kind: mpu.Invalid, Target: fmt.Sprintf("%s %q", field, clip(value, 120)), Hint: hint}
+	return &mpu.Error{Kind: mpu.Invalid, Target: fmt.Sprintf("%s %q", field, clip(unsigned(value), 120)), Hint: hint}
 }
 
 // unusable is the complaint about an event that is no request at all.

@@ -195,3 +195,22 @@ func TestCauseHoldsNoSignature(t *testing.T) {
 		}
 	}
 }
+
+// Nor does a complaint about a text that was meant to be a request.
+func TestComplaintHoldsNoSignature(t *testing.T) {
+	for _, event := range []string{
+		`{"request":"https://h/k?X-Amz-Signature=hunter2\u0001"}`, `{"requests":["https://h/k?X-Amz-Signature=hunter2\ufffd"]}`,
+		`"https://h/k?X-Amz-Signature=hunter2"`, `{"sweep":"https://h/k?X-Amz-Signature=hunter2\u0001"}`,
+		`{"store":"s3","bucket":"h/k?X-Amz-Signature=hunter2"}`, `{"store":"s3","bucket":"b","key":"k?X-Amz-Signature=hunter2\u0001"}`,
+		`{"type":"upload-failed","failedAt":"2026-11-03T08:59:58Z","request":"https://h/k?X-Amz-Signature=hunter2\u0001"}`,
+	} {
+		e, err := Parse([]byte(event))
+		text := fmt.Sprint(err)
+		for _, item := range e.Items {
+			text += fmt.Sprint(item.Err)
+		}
+		if strings.Contains(text, "hunter2") || !strings.Contains(text, "invalid") {
+			t.Errorf("%s: %s", event, text)
+		}
+	}
+}
