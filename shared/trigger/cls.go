@@ -158,7 +158,7 @@ func loggedUpload(path, line string) (key, uploadID string, err error) {
 	raw, query, _ := strings.Cut(target, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return "", "", invalid("requestUri", query, "its query cannot be read")
+		return "", "", fault("requestUri", "its query cannot be read", nil) // which may hold a signature
 	}
 	ids := values["uploadId"]
 	if len(ids) == 0 {

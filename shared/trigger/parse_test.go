@@ -196,6 +196,16 @@ func TestCauseHoldsNoSignature(t *testing.T) {
 	}
 }
 
+// Nor does a line of an access log that cannot be read.
+func TestLogLineHoldsNoSignature(t *testing.T) {
+	for _, line := range []string{"GET /k?uploadId=u&q-signature=hunter2&x=%zz HTTP/1.1", "GET /k?q-signature=hunter2 HTTP/1.1", "/k?uploadId=a&uploadId=b&q-signature=hunter2"} {
+		_, _, err := loggedUpload("/k", line)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
 // Nor does a complaint about a text that was meant to be a request.
 func TestComplaintHoldsNoSignature(t *testing.T) {
 	for _, event := range []string{
