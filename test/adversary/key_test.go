@@ -123,9 +123,6 @@ var bearers = []bearer{
 	}},
 }
 
-// sweeps has the key found in a listing, so that the store is who names it.
-var sweeps = bearer{"sweep", nil, false, func(u mpu.Upload) string { return sweepOf(u.Bucket) }}
-
 // decoys are uploads that would be hit if a name were read in another way.
 func (w *world) decoys(mine mpu.Upload, keyOnly bool) (decoys []mpu.Upload) {
 	unescaped, _ := url.PathUnescape(mine.Key)

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -338,12 +339,23 @@ func TestCallbackIsNoOtherEvent(t *testing.T) {
 // TestComparisonTakesItsTime: tokens and signatures are compared in a time that does not tell how much of them was right. A clock
 // cannot show it, so the code is read: what reads a secret of the settings hands it to the comparison that is made for it.
 func TestComparisonTakesItsTime(t *testing.T) {
-	files, err := parser.ParseDir(token.NewFileSet(), "../../shared/handler", nil, 0)
-	if err != nil {
-		t.Fatal(err)
+	paths, err := filepath.Glob("../../shared/handler/*.go")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	code := &ast.File{Name: ast.NewIdent("handler")}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code.Decls = append(code.Decls, file.Decls...)
 	}
 	constant, compared := false, 0
-	ast.Inspect(files["handler"], func(n ast.Node) bool {
+	ast.Inspect(code, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
 			if n.Name.Name == "same" {

@@ -56,7 +56,7 @@ type simulation struct {
 	failed map[string]int // runs that said that something is left to do, and what
 }
 
-type counts struct{ sweeps, events, refused, parts, faults int }
+type counts struct{ sweeps, events, refused, faults int }
 
 func run(ctx context.Context, c config) (*result, error) {
 	s := &simulation{config: c, truth: newTruth(), stores: map[string]*store.Store{}, failed: map[string]int{},
