@@ -62,7 +62,7 @@ func NewClient() *http.Client {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-var shared = sync.OnceValue(func() *http.Client { return unled(NewClient()) })
+var shared = sync.OnceValue(NewClient)
 
 // Client returns the client to send with: the process's one if c is nil, and otherwise one that is like c, but follows no
 // redirect and keeps no cookies. A signed request is for one host only.
@@ -70,37 +70,12 @@ func Client(c *http.Client) *http.Client {
 	if c == nil {
 		return shared()
 	}
-	return unled(c)
-}
-
-func unled(c *http.Client) *http.Client {
 	own := *c
 	own.CheckRedirect, own.Jar = noRedirect, nil
 	if own.Transport == nil {
 		own.Transport = http.DefaultTransport
 	}
-	own.Transport = unparsed{own.Transport}
 	return &own
-}
-
-// leadsTo is where the Location of an answer is kept.
-const leadsTo = "X-Partsweep-Location"
-
-// unparsed is a transport that keeps the Location of a redirect from net/http, which parses it even if it is not to follow
-// it: one that cannot be parsed would cost the whole answer, and be quoted in the error, signature and all.
-type unparsed struct{ http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (t unparsed) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.RoundTripper.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if location := resp.Header.Get("Location"); location != "" {
-		resp.Header.Del("Location")
-		resp.Header.Set(leadsTo, location)
-	}
-	return resp, nil
 }
 
 // An Answer is a service's whole answer, whatever its status.
@@ -149,22 +124,49 @@ func readAll(resp *http.Response, most int64) ([]byte, error) {
 }
 
 // Send sends one request and returns the answer with its body unread, for [Release] to end. Errors are as with [Do].
+//
+// It uses the client's transport and nothing else of it but the timeout. The rest of http.Client is there for redirects,
+// cookies and credentials in URLs, none of which there may be, and it parses a Location that nobody follows: one that cannot
+// be parsed would cost the whole answer, and be quoted in the error.
 func Send(ctx context.Context, c *http.Client, req *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failed(ctx, 0, err)
 	}
-	req = req.WithContext(ctx)
+	limited, cancel := ctx, context.CancelFunc(nothing)
+	if c.Timeout > 0 {
+		limited, cancel = context.WithTimeout(ctx, c.Timeout)
+	}
+	req = req.WithContext(limited)
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", userAgent)
 	}
 	if req.Body == nil && (req.Method == http.MethodGet || req.Method == http.MethodHead) {
 		req.Body = once{}
 	}
-	resp, err := c.Do(req)
+	resp, err := c.Transport.RoundTrip(req)
 	if err != nil {
+		cancel()
 		return nil, failed(ctx, 0, err)
 	}
+	if resp.Body == http.NoBody {
+		cancel()
+	} else {
+		resp.Body = &limitedBody{resp.Body, cancel}
+	}
 	return resp, nil
+}
+
+func nothing() {}
+
+// A limitedBody ends the time of its request when it is closed.
+type limitedBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *limitedBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 // once is an empty body that cannot be rewound. With no body at all, net/http sends a GET again by itself when a kept

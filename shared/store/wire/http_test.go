@@ -131,7 +131,7 @@ func TestDoTakesAnyLocation(t *testing.T) {
 func TestClientLeavesTheCallersAlone(t *testing.T) {
 	theirs := &http.Client{Timeout: time.Second, Transport: http.DefaultTransport}
 	ours := Client(theirs)
-	if theirs.CheckRedirect != nil || ours == theirs || ours.Timeout != time.Second || ours.Transport != (unparsed{theirs.Transport}) {
+	if theirs.CheckRedirect != nil || ours == theirs || ours.Timeout != time.Second || ours.Transport != theirs.Transport {
 		t.Errorf("%+v, made of %+v", ours, theirs)
 	}
 	if first := Client(nil); first != Client(nil) {

@@ -297,7 +297,7 @@ func (m *Multipart) refusal(c call, p Place, r *Reply) *mpu.Error {
 // redirectTo names where a redirect leads. Its path and query are none of a log's business.
 func redirectTo(h http.Header) string {
 	const text = "; redirects are not followed"
-	u, err := url.Parse(h.Get(leadsTo))
+	u, err := url.Parse(h.Get("Location"))
 	if err != nil || u.Host == "" {
 		return text
 	}
