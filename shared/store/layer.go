@@ -46,15 +46,22 @@ func Retry(attempts int, first, most time.Duration) Layer {
 		return func(ctx context.Context, c Call) error {
 			// The layers below use the caller's own context: the executor cancels the one that it makes, and an error
 			// should name the caller's reason.
-			var last error
-			sent := false
+			last := next(ctx, c)
+			if !errors.Is(last, mpu.Transient) {
+				return last // nearly always, and then the executor need not be made
+			}
+			first := true
 			err := failsafe.With[any](policy).WithContext(ctx).Run(func() error {
-				if sent && c.again != nil {
+				if first {
+					first = false
+					return last
+				}
+				if c.again != nil {
 					if last = c.again(last); last != nil {
 						return last
 					}
 				}
-				sent, last = true, next(ctx, c)
+				last = next(ctx, c)
 				return last
 			})
 			if err != nil && last != nil {
