@@ -55,13 +55,14 @@ type Handler struct {
 	log      *slog.Logger
 	mu       sync.Mutex
 	services map[string]*service
+	budget   *store.Budget
 }
 
 // A service is one opened driver, and what all of its buckets share.
 type service struct {
 	driver store.Driver
 	pace   store.Layer
-	bounds map[string]store.Layer // by bucket: what is in flight to one, whoever asks
+	gates  map[string]store.Layer // by bucket: what one bears, whoever asks
 }
 
 // New reads the settings and makes a handler. It opens the drivers that the settings name, so that what is wrong with a
@@ -76,7 +77,7 @@ func New(p Platform) (*Handler, error) {
 	}
 	log := slog.New(slog.NewJSONHandler(p.Log, &slog.HandlerOptions{Level: settings.LogLevel}))
 	p.Environ = nil // it holds secrets, and has been read
-	h := &Handler{platform: p, settings: settings, log: log, services: map[string]*service{}}
+	h := &Handler{platform: p, settings: settings, log: log, services: map[string]*service{}, budget: store.NewBudget(settings.Concurrency)}
 	for _, b := range settings.Buckets {
 		if _, err := h.service(b.Bucket.Store); err != nil {
 			return nil, nameSetting(b.Bucket.Store, err)
@@ -219,7 +220,7 @@ func (h *Handler) withinLookback(r mpu.Request) error {
 func (h *Handler) janitor() *janitor.Janitor {
 	return &janitor.Janitor{
 		Open: h.open, Apply: h.settings.Apply, MinAge: h.settings.MinAge, MaxAborts: h.settings.MaxAborts,
-		Workers: h.settings.Concurrency, Now: h.platform.Now, Log: h.log,
+		Workers: h.settings.Concurrency, Uninspected: h.settings.Uninspected, Now: h.platform.Now, Log: h.log,
 	}
 }
 
@@ -246,7 +247,7 @@ func (h *Handler) conclude(ctx context.Context, report *Report) {
 }
 
 // open returns the store that a bucket is in: its driver, and around every request, from the outside in, a retry, the
-// pace that the service publishes, a bound on what is in flight to this bucket, and the log.
+// pace that the service publishes, the gate that finds out what this bucket bears, and the log.
 func (h *Handler) open(b mpu.Bucket) (*store.Store, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -254,16 +255,16 @@ func (h *Handler) open(b mpu.Bucket) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.bounds) > 10_000 {
-		clear(s.bounds) // a warm function that was asked about ever new buckets
+	if len(s.gates) > 10_000 {
+		clear(s.gates) // a warm function that was asked about ever new buckets
 	}
-	if s.bounds[b.Name] == nil {
-		s.bounds[b.Name] = store.Bound(h.settings.Concurrency)
+	if s.gates[b.Name] == nil {
+		s.gates[b.Name] = store.NewGate(h.budget).Layer()
 	}
 	return store.New(s.driver,
 		store.Retry(8, 200*time.Millisecond, 20*time.Second),
 		s.pace,
-		s.bounds[b.Name],
+		s.gates[b.Name],
 		store.Log(h.log),
 	), nil
 }
@@ -281,7 +282,7 @@ func (h *Handler) service(scheme string) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{driver: driver, pace: store.Pace(nil), bounds: map[string]store.Layer{}}
+	s := &service{driver: driver, pace: store.Pace(nil), gates: map[string]store.Layer{}}
 	if rated, ok := driver.(store.RatedDriver); ok {
 		s.pace = store.Pace(rated.Rates())
 	}

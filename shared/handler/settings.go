@@ -25,7 +25,8 @@ type Settings struct {
 	Buckets     []mpu.Request // what may be touched: buckets, each perhaps with a prefix
 	MinAge      time.Duration
 	MaxAborts   int
-	Concurrency int // requests in flight a bucket
+	Concurrency int  // requests in flight, at most
+	Uninspected bool // sweeps leave the parts of uploads alone, and go by their age
 	DeleteMedia bool
 	SQSPartial  bool
 	HTTPAddr    string // where functions/http listens; empty: where the platform wants it
@@ -90,8 +91,11 @@ var Catalogue = []Setting{
 	{Name: "MAX_ABORTS", Default: "1000000", Meaning: "the most that one run aborts; the rest is deferred, not lost; a plan shows everything", set: func(s *Settings, v string) error {
 		return parseInto(&s.MaxAborts, v, strconv.Atoi, func(n int) bool { return n > 0 }, "a whole number above 0")
 	}},
-	{Name: "CONCURRENCY", Default: "64", Meaning: "requests in flight to one bucket", set: func(s *Settings, v string) error {
+	{Name: "CONCURRENCY", Default: "256", Meaning: "the most requests in flight, shared by the buckets; how many one bears is found out", set: func(s *Settings, v string) error {
 		return parseInto(&s.Concurrency, v, strconv.Atoi, func(n int) bool { return n > 0 && n <= 1024 }, "a whole number from 1 to 1024")
+	}},
+	{Name: "INSPECT", Default: "true", Meaning: "`false` leaves out the look at the parts of what a sweep finds, which halves the requests: age then counts from the beginning of an upload, so that a slow live one is aborted as a lifecycle rule would, and the bytes are not known", set: func(s *Settings, v string) error {
+		return parseInto(&s.Uninspected, v, func(v string) (bool, error) { inspect, err := strconv.ParseBool(v); return !inspect, err }, func(bool) bool { return true }, "true or false")
 	}},
 	{Name: "MPS_DELETE_MEDIA", Default: "no", Meaning: "`allow` lets a request that names media IDs call MPS DeleteMedia, which removes records and frees no storage", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"no": func() {}, "allow": func() { s.DeleteMedia = true }})

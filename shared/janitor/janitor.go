@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,8 +35,11 @@ type Janitor struct {
 	MinAge time.Duration
 	// MaxAborts is the most that one run aborts. Zero means DefaultMaxAborts.
 	MaxAborts int
-	// Workers is how many uploads of one request are in hand at once. Zero means DefaultWorkers.
+	// Workers is how many uploads of one request are in hand at once, at most. Zero means DefaultWorkers.
 	Workers int
+	// Uninspected leaves out the look at the parts of what a sweep finds: age then counts from initiation, which says
+	// nothing of an upload that is slow, and the bytes are not known. Uploads that a request names are looked at all the same.
+	Uninspected bool
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Log receives every outcome as it happens. Default: none.
@@ -50,7 +54,7 @@ type Janitor struct {
 const (
 	DefaultMinAge    = 24 * time.Hour
 	DefaultMaxAborts = 1_000_000
-	DefaultWorkers   = 64
+	DefaultWorkers   = 256
 
 	sideBySide   = 8  // requests in hand at once
 	rounds       = 3  // aborts of one upload, at most
@@ -79,6 +83,9 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 	wg.Wait()
 	if r.report.Mode == "plan" && overlap(tasks) {
 		r.report.Note("requests overlap, so an upload that several of them name is counted once for each")
+	}
+	if j.Uninspected && slices.ContainsFunc(tasks, func(t Task) bool { return t.Request.UploadID == "" }) {
+		r.report.Note("uploads were not inspected: their age counts from initiation, so slow live ones may be among those that are too old, and bytes are not known")
 	}
 	if n := r.report.Totals.BytesUnconfirmed; n > 0 {
 		r.report.Note(fmt.Sprintf("%d bytes more may have been freed, by aborts whose answers were lost", n))

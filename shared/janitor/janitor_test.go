@@ -766,3 +766,52 @@ func TestListingThatLeavesUploadsOutIsReadAgain(t *testing.T) {
 		t.Errorf("a plan cannot help it, and says so: %v", r.Notes)
 	}
 }
+
+// Without inspection age counts from initiation, and the report says so. A named upload is looked at all the same.
+func TestUninspected(t *testing.T) {
+	for _, tt := range []struct {
+		name, request, left string
+		parts               int
+	}{
+		{"sweep", "s3://media?olderThan=2d", "young", 0},
+		{"key", "s3://media/slow?olderThan=2d", "stale young", 0},
+		{"named", "s3://media/slow?uploadId=slow&before=2026-11-21T11:00:00Z", "slow stale young", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &storetest.Memory{}
+			m.Add(upload("stale", "stale", 72*time.Hour), part(100, 70*time.Hour))
+			m.Add(upload("slow", "slow", 72*time.Hour), part(100, time.Minute))
+			m.Add(upload("young", "young", time.Hour))
+			j := janitorOver(m)
+			j.Uninspected = true
+			r := j.Run(t.Context(), []Task{task(t, tt.request)})
+			if got := ids(m.Left()); got != tt.left || r.Err() != nil || m.Calls(store.ListParts) != tt.parts {
+				t.Errorf("left %q, want %q; %d looks at parts, want %d; %v", got, tt.left, m.Calls(store.ListParts), tt.parts, r.Err())
+			}
+			if said := strings.Contains(strings.Join(r.Notes, ""), "not inspected"); said != (tt.parts == 0) {
+				t.Errorf("notes %q", r.Notes)
+			}
+		})
+	}
+}
+
+// There are no more workers than there is work for.
+func TestWorkersAreHiredAsNeeded(t *testing.T) {
+	m := &storetest.Memory{}
+	for i := range 10 {
+		m.Add(upload(fmt.Sprint("k", i), "u", 72*time.Hour))
+	}
+	var now, most atomic.Int64
+	m.OnAbort = func(mpu.Upload) error {
+		most.Store(max(most.Load(), now.Add(1)))
+		time.Sleep(time.Millisecond)
+		now.Add(-1)
+		return nil
+	}
+	j := janitorOver(m)
+	j.Workers = 3
+	r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if r.Totals.Aborted != 10 || most.Load() > 3 {
+		t.Errorf("%+v, %d at once", r.Totals, most.Load())
+	}
+}

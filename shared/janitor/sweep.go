@@ -39,20 +39,46 @@ func (j *job) sweep() {
 
 // pass reads the listing once, from a marker on.
 func (j *job) pass(after mpu.Marker) (*progress, error) {
-	work := make(chan item)
-	var workers sync.WaitGroup
-	for range orDefault(j.Workers, DefaultWorkers) {
-		workers.Go(func() {
-			for it := range work {
-				it.page.done(j.handle(it.upload))
+	crew := &crew{job: j, work: make(chan item), most: orDefault(j.Workers, DefaultWorkers)}
+	place := &progress{next: after}
+	err := j.list(crew, place)
+	close(crew.work)
+	crew.workers.Wait()
+	return place, err
+}
+
+// A crew are the workers of one pass. There are no more of them than there is work for.
+type crew struct {
+	job     *job
+	work    chan item
+	workers sync.WaitGroup
+	hired   int
+	most    int
+}
+
+// give hands an upload to a worker, and reports false if the job stops before one takes it.
+func (c *crew) give(it item) bool {
+	select {
+	case c.work <- it:
+		return true
+	case <-c.job.giveUp.Done():
+		return false
+	default:
+	}
+	if c.hired < c.most {
+		c.hired++
+		c.workers.Go(func() {
+			for it := range c.work {
+				it.page.done(c.job.handle(it.upload))
 			}
 		})
 	}
-	place := &progress{next: after}
-	err := j.list(work, place)
-	close(work)
-	workers.Wait()
-	return place, err
+	select {
+	case c.work <- it:
+		return true
+	case <-c.job.giveUp.Done():
+		return false
+	}
 }
 
 type item struct {
@@ -61,7 +87,7 @@ type item struct {
 }
 
 // list reads pages until the listing ends or the job stops, and returns what ended it early.
-func (j *job) list(work chan<- item, place *progress) error {
+func (j *job) list(crew *crew, place *progress) error {
 	prefix := j.request.Prefix
 	if j.request.Key != "" {
 		prefix = j.request.Key
@@ -87,9 +113,7 @@ func (j *job) list(work chan<- item, place *progress) error {
 				continue
 			}
 			open.add()
-			select {
-			case work <- item{u, open}:
-			case <-j.giveUp.Done():
+			if !crew.give(item{u, open}) {
 				open.done(false)
 				j.postpone(page.Uploads[i:])
 				return context.Cause(j.giveUp)
