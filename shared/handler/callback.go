@@ -36,7 +36,7 @@ func (h *Handler) checkCallback(r *trigger.HTTPRequest, now time.Time) error {
 		return deny(Prefix + "VOD_CALLBACK_KEY is not set")
 	}
 	timestamp := r.Header.Get(callbackTimestamp)
-	sum := md5.Sum([]byte(h.settings.CallbackURL + "|" + timestamp + "|" + string(h.settings.CallbackKey)))
+	sum := md5.Sum([]byte(string(h.settings.CallbackURL) + "|" + timestamp + "|" + string(h.settings.CallbackKey)))
 	if !same(r.Header.Get(callbackSignature), hex.EncodeToString(sum[:])) {
 		return deny("the signature is wrong")
 	}

@@ -32,7 +32,7 @@ type Settings struct {
 	HTTPAddr    string // where functions/http listens; empty: where the platform wants it
 	HTTPToken   Secret // what a web request must bring; empty: none is good enough
 	HTTPTrusted bool   // the platform lets nobody in that it has not authenticated
-	CallbackURL string // the callback of ApsaraVideo VOD as it is configured there, and its key
+	CallbackURL Secret // the callback of ApsaraVideo VOD as it is configured there, perhaps with a password, and its key
 	CallbackKey Secret
 	LogLevel    slog.Level
 	Stores      map[string]StoreSettings
@@ -112,7 +112,7 @@ var Catalogue = []Setting{
 	{Name: "HTTP_AUTH", Default: "token", Meaning: "`platform` believes every web request: only where the platform lets nobody in that it has not authenticated itself", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"token": func() {}, "platform": func() { s.HTTPTrusted = true }})
 	}},
-	{Name: "VOD_CALLBACK_URL", Default: "none", Meaning: "the HTTP callback as it is configured in ApsaraVideo VOD, to the letter", set: func(s *Settings, v string) error { s.CallbackURL = v; return nil }},
+	{Name: "VOD_CALLBACK_URL", Default: "none", Meaning: "the HTTP callback as it is configured in ApsaraVideo VOD, to the letter", set: func(s *Settings, v string) error { s.CallbackURL = Secret(v); return nil }},
 	{Name: "VOD_CALLBACK_KEY", Default: "none", Meaning: "the authentication key of that callback; without it no callback is believed", set: func(s *Settings, v string) error { s.CallbackKey = Secret(v); return nil }},
 	{Name: "LOG_LEVEL", Default: "info", Meaning: "`debug`, `info`, `warn` or `error`", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"debug": func() { s.LogLevel = slog.LevelDebug }, "info": func() {},

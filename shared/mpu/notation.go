@@ -31,8 +31,29 @@ func Parse(s string) (Request, error) {
 }
 
 func parseError(s string, err error) error {
-	// It may be a signed URL, pasted by mistake: its signature stays out of the log. The cause names the parameter.
-	return &Error{Kind: Invalid, Op: "parse request", Target: strconv.Quote(unsigned(clip(s))), Err: err}
+	// It may be a signed URL, or one with a password, pasted by mistake: neither comes into the log. The cause names the
+	// parameter.
+	return &Error{Kind: Invalid, Op: "parse request", Target: strconv.Quote(unsigned(clip(nameless(s)))), Err: err}
+}
+
+// nameless leaves out who a URL is for: scheme://user:password@host.
+func nameless(s string) string {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return s
+	}
+	host := len(rest)
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		host = i
+	}
+	return scheme + "://" + afterUser(rest[:host]) + rest[host:]
+}
+
+func afterUser(host string) string {
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		return "***" + host[i:]
+	}
+	return host
 }
 
 func parse(s string) (Request, error) {

@@ -78,7 +78,7 @@ func TestParseInvalid(t *testing.T) {
 		{"no bucket", "s3://", `bucket ""`},
 		{"no bucket but a key", "s3:///a", `bucket ""`},
 		{"bucket with a port", "s3://videos:80/a", `bucket "videos:80"`},
-		{"bucket with a user", "s3://user@videos/a", `bucket "user@videos"`},
+		{"bucket with a user", "s3://user@videos/a", `bucket "***@videos"`},
 		{"bucket that climbs", "s3://..?olderThan=1d", `bucket ".."`},
 		{"bucket with an escape", "s3://videos%2Fa", `bucket "videos%2Fa"`},
 		{"bucket that begins with a hyphen", "s3://-videos", `bucket "-videos"`},
@@ -156,7 +156,8 @@ func TestParseInvalid(t *testing.T) {
 
 // TestParseHidesSignature keeps what follows the question mark of a signed URL out of the log.
 func TestParseHidesSignature(t *testing.T) {
-	for _, in := range []string{"https://videos.s3.amazonaws.com/a?X-Amz-Signature=abcdef", "videos/a?Signature=abcdef"} {
+	for _, in := range []string{"https://videos.s3.amazonaws.com/a?X-Amz-Signature=abcdef", "videos/a?Signature=abcdef",
+		"https://user:abcdef@h/a", "s3://user:abcdef@videos/a", "https://user:abcdef@h?a"} {
 		_, err := Parse(in)
 		if !errors.Is(err, Invalid) || strings.Contains(err.Error(), "abcdef") {
 			t.Errorf("%s: %v", in, err)

@@ -50,7 +50,7 @@ func (r Request) Validate() error {
 	case s.byMediaID && r.Bucket.Name == AnyBucket:
 		return invalid("bucket", AnyBucket, r.Bucket.Store+" has no list of regions; name one")
 	case r.Bucket.Name != AnyBucket && !validName(r.Bucket.Name, 255):
-		return invalid("bucket", clip(r.Bucket.Name), "use letters, digits, dots, hyphens and underscores")
+		return invalid("bucket", clip(afterUser(r.Bucket.Name)), "use letters, digits, dots, hyphens and underscores")
 	case r.Bucket.Region != "" && !validName(r.Bucket.Region, 64):
 		return invalid("region", clip(r.Bucket.Region), "use the region's ID")
 	case s.byMediaID && r.Bucket.Region != r.Bucket.Name:
