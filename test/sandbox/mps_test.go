@@ -88,7 +88,7 @@ func TestMPSQuery(t *testing.T) {
 func TestMPSVendorClient(t *testing.T) {
 	for _, algorithm := range []string{"", "v2"} {
 		for _, token := range []string{"", SessionToken} {
-			t.Run(fmt.Sprintf("algorithm %q, token %q", algorithm, token), func(t *testing.T) {
+			t.Run(fmt.Sprintf("algorithm %q, token %v", algorithm, token != ""), func(t *testing.T) {
 				s := startACS(t, Options{})
 				s.AddMedia(DefaultRegion, "a b*")
 				s.AddMedia(DefaultRegion, "c~")

@@ -122,10 +122,18 @@ func readSettings(ts *testscript.TestScript, args []string) (settings []string, 
 			return nil, err
 		}
 		for line := range strings.Lines(string(text)) {
-			settings = append(settings, os.Expand(strings.TrimSpace(line), ts.Getenv))
+			if line = strings.TrimSpace(line); line != "" {
+				settings = append(settings, os.Expand(line, credential))
+			}
 		}
 	}
 	return settings, nil
+}
+
+// credential returns one of the sandbox's first credentials by its name in a file of settings. They are no variables of the
+// scenario, because those are written down where it runs.
+func credential(name string) string {
+	return map[string]string{"ACCESS_KEY_ID": firstRole.AccessKeyID, "SECRET_ACCESS_KEY": firstRole.SecretAccessKey}[name]
 }
 
 // environment says where the stores are.

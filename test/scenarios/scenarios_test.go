@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/partsweep/partsweep/test/sandbox"
 )
 
 func TestScenarios(t *testing.T) {
@@ -24,8 +22,6 @@ func TestScenarios(t *testing.T) {
 		Dir:                filepath.Join("testdata", "script"),
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("ACCESS_KEY_ID", sandbox.AccessKeyID)
-			env.Setenv("SECRET_ACCESS_KEY", sandbox.SecretAccessKey)
 			w, err := newWorld(binaries)
 			if err != nil {
 				return err
