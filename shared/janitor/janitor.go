@@ -117,6 +117,7 @@ type run struct {
 	cancel context.CancelFunc
 	clock  time.Time // the run's idea of now, so that all of its cutoffs agree
 	aborts atomic.Int64
+	hands  hands
 	report *Report
 }
 
