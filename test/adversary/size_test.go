@@ -140,6 +140,7 @@ var bomb = sync.OnceValue(func() []byte {
 func TestFloods(t *testing.T) {
 	onLinux(t, "where the peak memory of a process can be read from /proc")
 	bootstrap := build(t, "lambda")
+	bomb() // it takes longer to make than the function waits
 	for _, s := range []sandbox.Service{sandbox.S3, sandbox.VOD} {
 		for _, op := range []string{sandbox.OpListUploads, sandbox.OpListParts, sandbox.OpAbort} {
 			for _, f := range floods {

@@ -294,8 +294,10 @@ func (a *obsAPI) listBuckets(c *call, all []*bucket) (*document, *refusal) {
 }
 
 // asksVersion reports whether a call asks which half of the API it may speak. Huawei's own SDKs do so, unsigned, before
-// they speak OBS's own.
-func (c *call) asksVersion() bool { return c.r.Method == http.MethodHead && c.query.has("apiversion") }
+// they speak OBS's own; of the service or a bucket, never of a key.
+func (c *call) asksVersion() bool {
+	return c.r.Method == http.MethodHead && c.at.key == "" && c.query.has("apiversion")
+}
 
 // tellVersion answers that it is OBS's own. There is no body to put an error into.
 func (o *objectStore) tellVersion(w http.ResponseWriter, c *call) {
