@@ -3,126 +3,197 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/partsweep/partsweep/test/runtimes"
 	"github.com/partsweep/partsweep/test/sandbox"
 )
 
 // A message is in the queue until it is acknowledged, or has been received too often.
 type message struct {
 	id, body string
-	uploadID string // what it is about; blank for one that nobody can read
+	about    about
+	uploadID string // of a message about an upload of the bucket
 	receives int
+	repeated bool // it comes although it was acknowledged
 }
 
-const mostReceives = 5
+// About is what is to become of a message.
+type about int
 
-// killBatches feeds failure messages to the function as SQS does, ten at a time, and kills it in between. What dies with
-// the function comes again, in another order; so do some messages that were acknowledged, for a queue may deliver twice.
-func killBatches(ctx context.Context, binary string, c config) (*result, error) {
-	c.uploads = min(c.uploads/20, 600)
-	w, err := newWorld(c)
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	w.disturb(c.seed)
-	queue := w.messages()
-	dead, acknowledged := 0, 0
-	for round := 0; len(queue) > 0; round++ {
-		if round > 100*len(queue)+1000 {
-			return nil, fmt.Errorf("%d messages never end", len(queue))
+const (
+	anUpload about = iota // acknowledged when that is gone, or rightly kept
+	nothing               // acknowledged: a good event that is not about us
+	poison                // never acknowledged: nobody can read it, or nobody may do it
+)
+
+// A queue behaves as SQS does. It hands messages over in any order, deletes what the function's answer says is done, hands
+// over everything else again, and now and then something that it has deleted.
+type queue struct {
+	*world
+	messages           []*message
+	acknowledged, dead int
+}
+
+const (
+	batchSize    = 10
+	mostReceives = 5
+	failedAgo    = 2 * time.Hour
+)
+
+// killBatches feeds failure messages to the function, and kills it at half of the batches or gives it little time.
+func killBatches(ctx context.Context, w *world) error {
+	q := &queue{world: w}
+	q.fill()
+	all, most := len(q.messages), 100*len(q.messages)
+	for range most {
+		if len(q.messages) == 0 {
+			w.result.say("%d of %d messages acknowledged, %d times; each was done at that moment", all-q.dead, all, q.acknowledged)
+			w.result.say("%d dead letters, each of them one that nobody can read or nobody may do", q.dead)
+			return w.sweepAll(ctx)
 		}
-		w.dice.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
-		batch := queue[:min(10, len(queue))]
-		// Half of the functions report what failed of a batch, the others fail as a whole.
-		failed, err := w.deliver(ctx, binary, batch, round%2 == 0)
+		batch := q.receive()
+		failed, err := q.deliver(ctx, batch)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, m := range batch {
-			if m.receives++; !failed[m.id] {
-				acknowledged++
-				w.acknowledge(m)
-				m.receives = mostReceives
-			} else if m.receives == mostReceives && m.uploadID != "" {
-				m.receives = 0 // bad luck, five times: whoever looks after dead letters puts it back
-			} else if m.receives == mostReceives {
-				dead++
-			}
+			q.settle(m, failed[m.id])
 		}
-		queue = slices.DeleteFunc(queue, func(m *message) bool { return m.receives >= mostReceives })
 	}
-	w.check()
-	w.result.more = append(w.result.more, fmt.Sprintf("%d messages acknowledged, each of them done; %d dead letters, each of them one that nobody may or can do", acknowledged, dead))
-	return w.result, nil
+	w.complain("%d messages never end", len(q.messages))
+	return nil
 }
 
-// messages are one for each stale upload, some of them twice, some for live uploads, some that nobody can read and some
-// about a bucket that is not allowed.
-func (w *world) messages() (queue []*message) {
-	add := func(uploadID, body string) {
-		queue = append(queue, &message{id: fmt.Sprintf("m%04d", len(queue)), body: body, uploadID: uploadID})
+// fill puts in a message for each upload, stale or live, two for some of them, and what no queue is ever without.
+func (q *queue) fill() {
+	p := q.platform
+	failure := func(bucket, key, uploadID string) string {
+		body, err := json.Marshal(map[string]string{"type": "upload-failed", "failedAt": time.Now().Add(-failedAgo).UTC().Format(time.RFC3339),
+			"request": fmt.Sprintf("%s://%s/%s?uploadId=%s", p.service, bucket, key, uploadID)})
+		if err != nil {
+			panic(err) // strings only
+		}
+		return string(body)
 	}
-	for i, u := range w.Uploads(sandbox.S3, bucketName) {
-		body, _ := json.Marshal(map[string]string{"type": "upload-failed", "failedAt": time.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339),
-			"request": fmt.Sprintf("s3://%s/%s?uploadId=%s", bucketName, u.Key, u.UploadID)})
+	for i, u := range q.Uploads(p.service, p.bucket) {
 		for range 1 + i%7/6 {
-			add(u.UploadID, string(body))
+			q.add(anUpload, failure(p.bucket, u.Key, u.UploadID), u.UploadID)
 		}
 	}
-	for range 5 {
-		add("", `{"type":"upload-failed","request":"s3://others/theirs.bin?uploadId=x","failedAt":"2026-11-01T00:00:00Z"}`)
-		add("", `{"what":"is this`)
+	for range 4 {
+		q.add(poison, failure(p.others(), "theirs.bin", q.theirs), "")
+		q.add(poison, `{"what":"is this`, "")
+		q.add(nothing, fmt.Sprintf(`{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-03T08:00:00.000Z","Bucket":%q}`, p.bucket), "")
 	}
-	return queue
 }
 
-// deliver hands a batch to a function and returns the messages that come back.
-func (w *world) deliver(ctx context.Context, binary string, batch []*message, partial bool) (failed map[string]bool, err error) {
-	p, err := w.start(binary, fmt.Sprint("PARTSWEEP_SQS_PARTIAL=", partial))
+func (q *queue) add(about about, body, uploadID string) {
+	q.messages = append(q.messages, &message{id: fmt.Sprintf("m%04d", len(q.messages)), body: body, about: about, uploadID: uploadID})
+}
+
+// receive takes a batch off the queue. Two messages about one upload come together now and then.
+func (q *queue) receive() []*message {
+	ms := q.messages
+	q.dice.Shuffle(len(ms), func(i, j int) { ms[i], ms[j] = ms[j], ms[i] })
+	if twin := slices.IndexFunc(ms[1:], func(m *message) bool { return m.uploadID != "" && m.uploadID == ms[0].uploadID }); twin >= 0 {
+		ms[1], ms[1+twin] = ms[1+twin], ms[1]
+	}
+	n := min(batchSize, len(ms))
+	batch := slices.Clone(ms[:n])
+	q.messages = ms[n:]
+	return batch
+}
+
+// deliver hands a batch to a function, and returns the messages that are not done. Half of the functions report what of a
+// batch failed; the others fail as a whole.
+func (q *queue) deliver(ctx context.Context, batch []*message) (failed map[string]bool, err error) {
+	partial := q.dice.IntN(2) == 0
+	c := call{event: sqsEvent(batch), settings: []string{fmt.Sprint("PARTSWEEP_SQS_PARTIAL=", partial)}, faults: landings}
+	switch q.dice.IntN(4) {
+	case 0, 1:
+		aborts := q.dice.IntN(len(batch))
+		c.aim = func(p *process) func() { return q.aim(p, aborts) }
+	case 2:
+		c.limit, c.faults = time.Duration(1+q.dice.IntN(400))*time.Millisecond, slow
+	}
+	a, err := q.call(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	defer p.end()
-	if err := p.host.Ready(ctx); err != nil {
-		return nil, err
-	}
-	if w.dice.IntN(2) == 0 {
-		remove := w.aim(p, w.dice.IntN(30))
-		defer remove()
-	}
-	gone := make(chan struct{})
-	go func() { p.cmd.Process.Wait(); close(gone) }()
-	call, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() { <-gone; cancel(errors.New("the process is dead")) }()
-	answer, err := p.host.Invoke(call, sqsEvent(batch), runtimes.Call{Timeout: time.Minute})
 	failed = map[string]bool{}
-	if err != nil {
-		for _, m := range batch {
-			failed[m.id] = true
-		}
-		return failed, ctx.Err()
-	}
-	if !partial {
+	if a.ending == done && !partial {
 		return failed, nil
 	}
+	for _, m := range batch {
+		failed[m.id] = true
+	}
+	if a.ending == done {
+		return q.readPartial(a.body, failed)
+	}
+	if partial && a.ending == left {
+		q.complain("a batch failed as a whole where the answer names what failed")
+	}
+	return failed, nil
+}
+
+// readPartial reads the answer as Lambda does: one that it cannot read, or that names a message which was not in the batch,
+// has the whole batch come again.
+func (q *queue) readPartial(body []byte, whole map[string]bool) (failed map[string]bool, err error) {
 	var said struct {
 		BatchItemFailures []struct{ ItemIdentifier string }
 	}
-	if err := json.Unmarshal(answer, &said); err != nil {
-		return nil, err
+	if err := json.Unmarshal(body, &said); err != nil || said.BatchItemFailures == nil {
+		q.complain("the answer to a batch is %s: %v", body, err)
+		return whole, nil
 	}
+	failed = map[string]bool{}
 	for _, f := range said.BatchItemFailures {
+		if !whole[f.ItemIdentifier] {
+			q.complain("the answer to a batch names %q, which was not in it", f.ItemIdentifier)
+			return whole, nil
+		}
 		failed[f.ItemIdentifier] = true
 	}
 	return failed, nil
 }
+
+// settle deletes a message that is done, and puts back one that is not. A dead letter that somebody could do is put back
+// by whoever looks after those.
+func (q *queue) settle(m *message, failed bool) {
+	m.receives++
+	switch {
+	case !failed:
+		q.acknowledged++
+		q.acknowledge(m)
+		if !m.repeated && q.dice.IntN(10) == 0 {
+			m.repeated = true
+			q.messages = append(q.messages, m)
+		}
+	case m.receives < mostReceives || m.about != poison:
+		q.messages = append(q.messages, m)
+	default:
+		q.dead++
+	}
+}
+
+// acknowledge sees that a message which is acknowledged is done.
+func (q *queue) acknowledge(m *message) {
+	_, live := q.live[m.uploadID]
+	switch u, open := q.open()[m.uploadID]; {
+	case m.about == nothing:
+	case m.about == poison:
+		q.complain("a message was acknowledged that nobody has done: %s", m.body)
+	case live && !open:
+		q.complain("the message about %s was acknowledged, and the upload was alive and is gone", m.uploadID)
+	case !live && open && !slices.ContainsFunc(u.Parts, q.since):
+		q.complain("the message about %s was acknowledged, and the upload is still there", m.uploadID)
+	}
+}
+
+// since reports whether a part came after the failure that the messages are about, so that its upload is rightly kept.
+func (q *queue) since(p sandbox.Part) bool { return p.Modified.After(q.began.Add(-failedAgo)) }
 
 func sqsEvent(batch []*message) []byte {
 	type record struct {
@@ -144,20 +215,4 @@ func sqsEvent(batch []*message) []byte {
 		panic(err) // strings only
 	}
 	return b
-}
-
-// acknowledge sees that a message which leaves the queue is done: its upload is gone, or it is alive.
-func (w *world) acknowledge(m *message) {
-	if m.uploadID == "" {
-		w.result.complain("%s was acknowledged: %s", m.id, m.body)
-		return
-	}
-	if w.live[m.uploadID] {
-		return
-	}
-	for _, u := range w.Uploads(sandbox.S3, bucketName) {
-		if u.UploadID == m.uploadID && w.stale[m.uploadID] {
-			w.result.complain("%s was acknowledged, and its upload is still there", m.id)
-		}
-	}
 }

@@ -1,26 +1,25 @@
 package main
 
 import (
-	"context"
+	"os"
 	"testing"
 )
 
+// The short form of the command.
 func TestKill(t *testing.T) {
-	binary, remove, err := build(t.Context())
+	binaries, err := build(t.Context())
+	t.Cleanup(func() { os.RemoveAll(binaries) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(remove)
-	for name, run := range map[string]func(context.Context, string, config) (*result, error){
-		"sweep": killSweep, "batch": killBatches, "deadline": cutShort,
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range trials {
+		t.Run(tt.name+" on "+tt.platform.name, func(t *testing.T) {
 			t.Parallel()
-			r, err := run(t.Context(), binary, config{kills: 40, uploads: 800, seed: 2})
+			r, err := try(t.Context(), tt, config{kills: 40, uploads: 800, seed: 2}, binaries)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if t.Log(r); len(r.wrong) > 0 || r.aborted == 0 || r.logged == 0 {
+			if t.Logf("seed 2\n%s", r); len(r.wrong) > 0 || r.carried == 0 || r.logged == 0 || r.runs < 2 {
 				t.Fail()
 			}
 		})

@@ -2,80 +2,56 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
-
-	"github.com/partsweep/partsweep/test/runtimes"
 )
 
-var sweepEvent = []byte(`{"sweep":"s3://` + bucketName + `?olderThan=2d"}`)
-
-// killSweep kills one and the same sweep again and again.
-func killSweep(ctx context.Context, binary string, c config) (*result, error) {
-	w, err := newWorld(c)
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	w.disturb(c.seed)
-	// Each run gets about as far as it must for the last to find a little left; one in eight gets nowhere.
-	share := max(2*c.uploads/max(c.kills, 1), 8)
-	for int(w.killed.Load()) < c.kills {
-		n := w.dice.IntN(2 * share)
+// killSweep kills one and the same sweep again and again. A run that is killed begins from the start, so each is let go as
+// far as it takes for little to be left in the end; one in eight is killed before it can get anywhere.
+func killSweep(ctx context.Context, w *world) error {
+	share := 9 * w.config.uploads / 10 / w.config.kills
+	for w.result.killed() < w.config.kills {
+		aborts := w.dice.IntN(2*share + 1)
 		if w.dice.IntN(8) == 0 {
-			n = w.dice.IntN(3)
+			aborts = 0
 		}
-		if err := w.sweep(ctx, binary, n); err != nil {
-			return nil, err
-		}
-	}
-	for range 5 { // now it is left alone, with all that a platform's retry may repeat
-		done, err := w.sweepToTheEnd(ctx, binary)
+		a, err := w.call(ctx, call{event: w.platform.sweep(), faults: landings, aim: func(p *process) func() { return w.aim(p, aborts) }})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if done {
-			break
+		if a.ending == done && w.staleLeft() == 0 {
+			return fmt.Errorf("all is done after %d kills, of %d: give it more uploads", w.result.killed(), w.config.kills)
 		}
 	}
-	w.check()
-	w.result.more = append(w.result.more, fmt.Sprintf("%d stale and %d live uploads", len(w.stale), len(w.live)))
-	return w.result, nil
+	w.result.say("%d stale uploads were left at the last kill", w.staleLeft())
+	if w.config.kills >= 400 && len(w.result.kills) < 1+len(phases)*len(moments) {
+		w.complain("there are phases that no kill came in")
+	}
+	return w.sweepAll(ctx)
 }
 
-// sweep starts the function, sends it the event, and kills it about its n-th request.
-func (w *world) sweep(ctx context.Context, binary string, n int) error {
-	p, err := w.start(binary)
-	if err != nil {
+const mostRetries = 5
+
+// sweepAll lets the function work undisturbed by anything but the sandbox, and then again a week later, for the uploads that
+// a part has landed in.
+func (w *world) sweepAll(ctx context.Context) error {
+	if err := w.sweepToTheEnd(ctx, landings); err != nil {
 		return err
 	}
-	defer p.end()
-	if err := p.host.Ready(ctx); err != nil {
-		return err
+	w.result.landed = w.age()
+	if w.result.landed == 0 {
+		return nil
 	}
-	remove := w.aim(p, n)
-	defer remove()
-	gone := make(chan struct{})
-	go func() { p.cmd.Process.Wait(); close(gone) }()
-	call, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() { <-gone; cancel(errors.New("the process is dead")) }()
-	p.host.Invoke(call, sweepEvent, runtimes.Call{Timeout: time.Minute})
-	return ctx.Err()
+	return w.sweepToTheEnd(ctx, failing)
 }
 
-// sweepToTheEnd lets the function work, and reports whether it said that nothing is left to do.
-func (w *world) sweepToTheEnd(ctx context.Context, binary string) (bool, error) {
-	p, err := w.start(binary)
-	if err != nil {
-		return false, err
+// sweepToTheEnd sends the event until nothing is left to do, as a platform's retry or the next tick does.
+func (w *world) sweepToTheEnd(ctx context.Context, faults []disturbance) error {
+	for range mostRetries {
+		a, err := w.call(ctx, call{event: w.platform.sweep(), faults: faults})
+		if err != nil || a.ending == done {
+			return err
+		}
 	}
-	defer p.end()
-	_, err = p.host.Invoke(ctx, sweepEvent, runtimes.Call{Timeout: 5 * time.Minute})
-	var said *runtimes.FunctionError
-	if errors.As(err, &said) {
-		return false, nil
-	}
-	return err == nil, err
+	w.complain("something is left to do after %d runs that nobody killed", mostRetries)
+	return nil
 }

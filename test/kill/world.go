@@ -1,26 +1,14 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
-	"github.com/partsweep/partsweep/shared/mpu"
-	"github.com/partsweep/partsweep/test/runtimes"
 	"github.com/partsweep/partsweep/test/sandbox"
-	"github.com/partsweep/partsweep/test/transcript"
 )
 
 type config struct {
@@ -28,245 +16,209 @@ type config struct {
 	seed           uint64
 }
 
-// build builds the Lambda function.
-func build(ctx context.Context) (binary string, remove func(), err error) {
-	dir, err := os.MkdirTemp("", "partsweep-kill-")
-	if err != nil {
-		return "", nil, err
-	}
-	remove = func() { os.RemoveAll(dir) }
-	binary = filepath.Join(dir, "bootstrap")
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-o", binary, "github.com/partsweep/partsweep/functions/lambda")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		remove()
-		return "", nil, fmt.Errorf("build the function: %w\n%s", err, out)
-	}
-	return binary, remove, nil
-}
-
 const (
-	bucketName = "media"
-	old        = 10 * 24 * time.Hour
+	old      = 10 * 24 * time.Hour
+	partSize = 1 << 20
+	landSize = 9 // of a part that lands behind an abort
+	mostPage = 50 // uploads a page
 )
 
-// A world is a sandbox with stale uploads, live ones between them, a finished object and a bucket of somebody else's.
+// A world is a bucket with stale uploads, live ones between them and a finished object, a bucket of somebody else's, and
+// the function that sweeps the first.
 type world struct {
 	*sandbox.Sandbox
-	dice *rand.Rand
+	platform platform
+	config   config
+	binaries string            // folder
+	dice     *rand.Rand        // of the one goroutine that runs the trial
+	stale    map[string]string // key by upload ID
+	live     map[string]int    // parts by upload ID
+	theirs   string            // upload ID in the bucket of somebody else's
+	began    time.Time
 
 	mu      sync.Mutex
-	stale   map[string]bool // by upload ID
-	live    map[string]bool
-	aborted map[string]int // by upload ID, as the sandbox saw it
+	odds    *rand.Rand
+	aborted map[string]int  // aborts carried out by upload ID, whatever the bucket
+	claimed map[string]int  // lines of the log that say so
+	fresh   map[string]bool // aborted since the present process was started
 	result  *result
-	killed  atomic.Int64
 }
 
-// A result is what came of it.
-type result struct {
-	kills, runs, aborted, logged int
-	more                         []string // what else there is to say
-	wrong                        []string
-}
-
-// String is for people.
-func (r *result) String() string {
-	s := fmt.Sprintf("%d kills, %d runs, %d aborts carried out, %d of them logged", r.kills, r.runs, r.aborted, r.logged)
-	for _, m := range r.more {
-		s += "\n  " + m
-	}
-	if len(r.wrong) == 0 {
-		return s + "\n  right: all stale uploads are gone, no live one was touched, nothing was claimed that was not done"
-	}
-	return s + fmt.Sprintf("\n  WRONG, %d times:\n    %s", len(r.wrong), strings.Join(r.wrong[:min(len(r.wrong), 20)], "\n    "))
-}
-
-func (r *result) complain(format string, args ...any) {
-	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
-}
-
-func newWorld(c config) (*world, error) {
-	w := &world{dice: rand.New(rand.NewPCG(c.seed, 7)), stale: map[string]bool{}, live: map[string]bool{}, aborted: map[string]int{}, result: &result{}}
-	s, err := sandbox.Start(sandbox.Options{Observe: w.observe, MaxPage: 200})
+func newWorld(p platform, c config, binaries string) (*world, error) {
+	w := &world{platform: p, config: c, binaries: binaries, began: time.Now(),
+		dice: rand.New(rand.NewPCG(c.seed, 7)), odds: rand.New(rand.NewPCG(c.seed, 8)),
+		stale: map[string]string{}, live: map[string]int{}, aborted: map[string]int{}, claimed: map[string]int{},
+		fresh: map[string]bool{}, result: &result{kills: map[string]int{}}}
+	// S3 accepts the abort of an upload for hours after it was aborted.
+	quirks := sandbox.Quirks{AbortsAlways: p.service == sandbox.S3}
+	s, err := sandbox.Start(sandbox.Options{Observe: w.observe, MaxPage: mostPage, Quirks: quirks})
 	if err != nil {
 		return nil, err
 	}
 	w.Sandbox = s
-	for _, b := range []string{bucketName, "others"} {
-		w.CreateBucket(sandbox.S3, b, "eu-west-1")
-	}
-	for i := range c.uploads {
-		w.stale[w.begin(fmt.Sprintf("raw/%06d.bin", i/2), old)] = true
-		if i%10 == 0 {
-			w.live[w.begin(fmt.Sprintf("raw/%06d.bin", i/2), time.Hour)] = true
-			slow := w.begin(fmt.Sprintf("slow/%06d.bin", i), old)
-			w.AddPart(sandbox.S3, bucketName, fmt.Sprintf("slow/%06d.bin", i), slow, part(2, time.Minute))
-			w.live[slow] = true
-		}
-	}
-	w.Complete(sandbox.S3, bucketName, "done.bin", w.begin("done.bin", old))
-	w.Seed(sandbox.S3, "others", "theirs.bin", time.Now().Add(-old), part(1, old))
+	w.fill()
 	return w, nil
 }
 
-func part(n int, age time.Duration) sandbox.Part {
-	return sandbox.Part{Number: n, Size: 1 << 20, Modified: time.Now().Add(-age)}
+// fill fills the buckets. A fifth of the keys with stale uploads have a young one too, so that they share a key, and nothing
+// but its beginning says that it lives. As many uploads are old and slow, and nothing but their last part says so.
+func (w *world) fill() {
+	p := w.platform
+	for _, b := range []string{p.bucket, p.others()} {
+		w.CreateBucket(p.service, b, p.region)
+	}
+	for i := range w.config.uploads {
+		key := fmt.Sprintf("raw/%06d.bin", i/2)
+		w.stale[w.begin(key, old)] = key
+		if i%10 != 0 {
+			continue
+		}
+		w.live[w.Seed(p.service, p.bucket, key, time.Now().Add(-time.Hour))] = 0
+		slow := fmt.Sprintf("slow/%06d.bin", i)
+		id := w.begin(slow, old)
+		w.AddPart(p.service, p.bucket, slow, id, part(2, time.Minute))
+		w.live[id] = 2
+	}
+	w.Complete(p.service, p.bucket, "done.bin", w.begin("done.bin", old))
+	w.theirs = w.Seed(p.service, p.others(), "theirs.bin", time.Now().Add(-old), part(1, old))
 }
 
-func (w *world) begin(key string, age time.Duration) string {
-	return w.Seed(sandbox.S3, bucketName, key, time.Now().Add(-age), part(1, age))
+func part(n int, age time.Duration) sandbox.Part {
+	return sandbox.Part{Number: n, Size: partSize, Modified: time.Now().Add(-age)}
+}
+
+// begin begins an upload with one part, both of them so old.
+func (w *world) begin(key string, age time.Duration) (uploadID string) {
+	return w.Seed(w.platform.service, w.platform.bucket, key, time.Now().Add(-age), part(1, age))
 }
 
 func (w *world) observe(h sandbox.Happening) {
-	if h.What == sandbox.Aborted {
-		w.mu.Lock()
-		w.aborted[h.UploadID]++
-		w.mu.Unlock()
-	}
-}
-
-// disturb lets the sandbox be slow and fail now and then.
-func (w *world) disturb(seed uint64) {
-	var mu sync.Mutex
-	dice := rand.New(rand.NewPCG(seed, 8))
-	one := func(perMille int, f sandbox.Fault) {
-		f.When = func(sandbox.Target) bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return dice.IntN(1000) < perMille
-		}
-		w.Script(f)
-	}
-	one(2, sandbox.Fault{Code: "SlowDown"})
-	one(2, sandbox.Fault{CutAfter: true})
-	one(2, sandbox.Fault{Cut: true})
-	one(5, sandbox.Fault{LandPart: 9, Op: sandbox.OpAbort})
-	one(50, sandbox.Fault{Latency: 2 * time.Millisecond})
-}
-
-// check compares the buckets with what should be in them.
-func (w *world) check() {
-	left := map[string]bool{}
-	for _, u := range w.Uploads(sandbox.S3, bucketName) {
-		left[u.UploadID] = true
+	if h.What != sandbox.Aborted {
+		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := w.result
-	r.kills, r.aborted = int(w.killed.Load()), len(w.aborted)
-	for id := range w.stale {
-		// Where a part landed behind the abort of an upload that is long dead, the next run but one removes it.
-		if left[id] && w.aborted[id] == 0 {
-			r.complain("lost: %s was never aborted", id)
-		}
-	}
-	for id := range w.live {
-		if !left[id] || w.aborted[id] > 0 {
-			r.complain("%s is alive and was touched", id)
-		}
-	}
-	if objects := w.Objects(sandbox.S3, bucketName); !slices.Equal(objects, []string{"done.bin"}) {
-		r.complain("objects %q, want done.bin", objects)
-	}
-	if others := w.Uploads(sandbox.S3, "others"); len(others) != 1 {
-		r.complain("another bucket has %d uploads, want 1", len(others))
-	}
+	w.aborted[h.UploadID]++
+	w.fresh[h.UploadID] = true
 }
 
-// A process is one life of the function.
-type process struct {
-	world *world
-	cmd   *exec.Cmd
-	host  *runtimes.Lambda
-	out   bytes.Buffer // read it only when the process has ended
-	dead  atomic.Bool
-}
-
-var role = runtimes.Credentials{AccessKeyID: sandbox.AccessKeyID, SecretAccessKey: sandbox.SecretAccessKey, SessionToken: sandbox.SessionToken}
-
-// start starts the function.
-func (w *world) start(binary string, environ ...string) (*process, error) {
-	host, err := runtimes.StartLambda()
-	if err != nil {
-		return nil, err
-	}
-	p := &process{world: w, host: host, cmd: exec.Command(binary)}
-	p.cmd.Env = append(append(host.Environ(role), "PARTSWEEP_MODE=apply", "PARTSWEEP_BUCKETS=s3://"+bucketName,
-		"PARTSWEEP_S3_ENDPOINT="+w.URL(sandbox.S3), "PARTSWEEP_S3_PATH_STYLE=true", "PARTSWEEP_CONCURRENCY=16"), environ...)
-	p.cmd.Stdout = transcript.To(&p.out, "kill")
-	p.cmd.Stderr = p.cmd.Stdout
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		host.Close()
-		return nil, err
-	}
-	w.result.runs++
-	return p, nil
-}
-
-// kill is SIGKILL. What the process has already asked for may still be carried out.
-func (p *process) kill() {
-	if !p.dead.Swap(true) {
-		p.world.killed.Add(1)
-		p.cmd.Process.Kill()
-	}
-}
-
-// end ends the process if it still runs, and reads what it wrote: no upload may be logged as aborted twice, nor one that
-// was not.
-func (p *process) end() {
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
-	p.host.Close()
-	w := p.world
+func (w *world) complain(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	seen := map[string]bool{}
-	for line := range lines(p.out.Bytes()) {
-		if line.Msg != string(mpu.ResultAborted) {
+	w.result.complain(format, args...)
+}
+
+// disturb lets the sandbox be slow and fail now and then. The faults come after those that were scripted before.
+func (w *world) disturb(faults ...disturbance) (remove func()) {
+	var removes []func()
+	for _, d := range faults {
+		d.fault.When = func(sandbox.Target) bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.odds.IntN(1000) < d.perMille
+		}
+		removes = append(removes, w.Script(d.fault))
+	}
+	return func() {
+		for _, remove := range removes {
+			remove()
+		}
+	}
+}
+
+// A disturbance is a fault, and how likely it is.
+type disturbance struct {
+	perMille int
+	fault    sandbox.Fault
+}
+
+var (
+	failing = []disturbance{
+		{2, sandbox.Fault{Code: "ServiceUnavailable"}},
+		{2, sandbox.Fault{CutAfter: true}},
+		{2, sandbox.Fault{Cut: true}},
+		{50, sandbox.Fault{Latency: 2 * time.Millisecond}},
+	}
+	landings = append([]disturbance{{10, sandbox.Fault{LandPart: landSize, Op: sandbox.OpAbort}}}, failing...)
+)
+
+// open returns the open uploads of the bucket.
+func (w *world) open() map[string]sandbox.Upload {
+	open := map[string]sandbox.Upload{}
+	for _, u := range w.Uploads(w.platform.service, w.platform.bucket) {
+		open[u.UploadID] = u
+	}
+	return open
+}
+
+// staleLeft counts the stale uploads that are still open.
+func (w *world) staleLeft() (n int) {
+	for id := range w.open() {
+		if w.stale[id] != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// age lets a week go by for parts that landed behind an abort, which keep their uploads until then, and returns how many
+// there were.
+func (w *world) age() (landed int) {
+	for id, u := range w.open() {
+		if w.stale[id] == "" {
 			continue
 		}
-		r, err := mpu.Parse(line.Target)
-		switch {
-		case err != nil:
-			w.result.complain("the log names %q: %v", line.Target, err)
-		case seen[r.UploadID]:
-			w.result.complain("one run reports %s freed twice", r.UploadID)
-		case w.aborted[r.UploadID] == 0:
-			w.result.complain("%s is reported freed, and was not", r.UploadID)
-		}
-		seen[r.UploadID] = true
-		w.result.logged++
-	}
-}
-
-// A logLine is what is read of a line of the log.
-type logLine struct {
-	Msg, Target string
-	Report      struct{ Rest []string }
-}
-
-// lines yields the whole lines of a log. A kill may leave half of one.
-func lines(out []byte) func(yield func(logLine) bool) {
-	return func(yield func(logLine) bool) {
-		for s := bufio.NewScanner(bytes.NewReader(out)); s.Scan(); {
-			var l logLine
-			if json.Unmarshal(s.Bytes(), &l) == nil && !yield(l) {
-				return
+		for _, p := range u.Parts {
+			if p.Size == landSize && w.aborts(id) > 0 {
+				p.Modified = time.Now().Add(-7 * 24 * time.Hour)
+				w.AddPart(w.platform.service, w.platform.bucket, u.Key, id, p)
+				landed++
 			}
 		}
 	}
+	return landed
 }
 
-// aim scripts when the process is to die: before its n-th request is carried out, after that and before the answer leaves,
-// or after some time.
-func (w *world) aim(p *process, n int) (remove func()) {
-	switch w.dice.IntN(3) {
-	case 0:
-		return w.Script(sandbox.Fault{Skip: n, Times: 1, Do: p.kill})
-	case 1:
-		return w.Script(sandbox.Fault{Skip: n, Times: 1, Mangle: func(_ int, b []byte) []byte { p.kill(); return b }})
+func (w *world) aborts(uploadID string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.aborted[uploadID]
+}
+
+// conclude compares the buckets with what must be in them, and counts.
+func (w *world) conclude() {
+	open := w.open()
+	p := w.platform
+	objects, others := w.Objects(p.service, p.bucket), w.Uploads(p.service, p.others())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.result
+	for _, id := range slices.Sorted(maps.Keys(w.stale)) {
+		if _, left := open[id]; left {
+			r.complain("lost: %s is still there, aborted %d times", id, w.aborted[id])
+		} else if w.aborted[id] == 0 {
+			r.complain("%s is gone, and was never aborted", id)
+		}
+		if w.aborted[id] > 0 && w.claimed[id] == 0 {
+			r.unlogged++
+		}
+		r.carried += w.aborted[id]
 	}
-	timer := time.AfterFunc(time.Duration(w.dice.IntN(60*n+1))*time.Microsecond*10, p.kill)
-	return func() { timer.Stop() }
+	for id, parts := range w.live {
+		if u, left := open[id]; !left || len(u.Parts) != parts || w.aborted[id] > 0 {
+			r.complain("%s is alive and was touched", id)
+			continue
+		}
+		r.untouched++
+	}
+	r.stale, r.live = len(w.stale), len(w.live)
+	if !slices.Equal(objects, []string{"done.bin"}) {
+		r.complain("objects %q, want done.bin and nothing that a run has left", objects)
+	}
+	if len(others) != 1 || others[0].UploadID != w.theirs || len(others[0].Parts) != 1 || w.aborted[w.theirs] > 0 {
+		r.complain("the bucket of somebody else's was touched: %+v", others)
+	}
+	if n := len(open) - len(w.live); n > 0 {
+		r.complain("%d uploads are left beside the live ones", n)
+	}
 }
