@@ -19,7 +19,7 @@ type config struct {
 const (
 	old      = 10 * 24 * time.Hour
 	partSize = 1 << 20
-	landSize = 9 // of a part that lands behind an abort
+	landSize = 9  // of a part that lands behind an abort
 	mostPage = 50 // uploads a page
 )
 
