@@ -2,12 +2,8 @@
 package obsstore
 
 import (
-	"context"
 	"net/http"
 	"slices"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/store"
@@ -23,7 +19,7 @@ type Driver struct {
 	endpoint  wire.Endpoint
 	pathStyle bool
 	v2        bool
-	signer    *v4.Signer
+	signer    wire.SignerV4
 }
 
 var _ store.ForeignDriver = (*Driver)(nil)
@@ -38,7 +34,6 @@ func New(cfg store.Config) (*Driver, error) {
 	if err := d.configure(cfg); err != nil {
 		return nil, err
 	}
-	d.signer = v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	dialect := wire.Dialect{
 		Codes:       codes,
 		Permissions: permissions,
@@ -117,11 +112,6 @@ func (d *Driver) sign(req *http.Request, s wire.Signing) error {
 	if d.v2 {
 		return signV2(req, s)
 	}
-	req.Header.Set("X-Amz-Content-Sha256", unsigned)
-	creds := aws.Credentials{
-		AccessKeyID:     s.Credentials.AccessKeyID,
-		SecretAccessKey: s.Credentials.SecretAccessKey,
-		SessionToken:    s.Credentials.SessionToken,
-	}
-	return d.signer.SignHTTP(context.Background(), creds, req, unsigned, "s3", s.Place.Region, s.Now)
+	d.signer.Sign(req, s, unsigned)
+	return nil
 }

@@ -2,14 +2,10 @@
 package s3store
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/store"
@@ -30,7 +26,7 @@ type Driver struct {
 	region    string
 	endpoint  wire.Endpoint
 	pathStyle bool
-	signer    *v4.Signer
+	signer    wire.SignerV4
 	learnt    sync.Map // bucket name → region that the service has told
 }
 
@@ -55,8 +51,6 @@ func New(cfg store.Config) (*Driver, error) {
 		LeavesOut:   leavesOut,
 		Alias:       func(bucket string) bool { return strings.HasSuffix(bucket, "-s3alias") },
 	}
-	// S3 is the one service that does not want the path of its canonical request encoded twice.
-	d.signer = v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	var err error
 	if cfg.Endpoint != "" {
 		if d.endpoint, err = wire.ParseEndpoint(cfg.Endpoint); err != nil {
@@ -143,17 +137,10 @@ func (d *Driver) moved(p wire.Place, r *wire.Reply) bool {
 	return true
 }
 
-// emptyHash is the SHA-256 of no body. Some servers insist on the header, and every one accepts this value.
-const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
+// sign says what the hash of no body is: some servers insist on the header, and every one accepts this value.
 func (d *Driver) sign(req *http.Request, s wire.Signing) error {
-	req.Header.Set("X-Amz-Content-Sha256", emptyHash)
-	creds := aws.Credentials{
-		AccessKeyID:     s.Credentials.AccessKeyID,
-		SecretAccessKey: s.Credentials.SecretAccessKey,
-		SessionToken:    s.Credentials.SessionToken,
-	}
-	return d.signer.SignHTTP(context.Background(), creds, req, emptyHash, "s3", s.Place.Region, s.Now)
+	d.signer.Sign(req, s, wire.EmptyHash)
+	return nil
 }
 
 type partition struct{ prefix, name, suffix string }
