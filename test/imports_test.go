@@ -73,6 +73,7 @@ var house = []struct {
 	{"test/sandbox", nil, nil},
 	{"test/sandbox/sandboxtest", []string{"test/sandbox", "shared/mpu", "shared/store", "shared/store/storetest"}, nil},
 	{"test/runtimes", nil, nil},
+	{"test/bench", []string{"test/runtimes"}, []string{"github.com/aws/aws-sdk-go-v2/"}},
 	{"test/", []string{"test/", "shared/"}, nil},
 }
 

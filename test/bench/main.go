@@ -1,0 +1,268 @@
+// Bench measures what partsweep takes, beside what its requests take by themselves and beside what one writes first.
+//
+//	go run ./test/bench                 five minutes
+//	go run ./test/bench -uploads 1000000 -rounds 1 -only capped,inspected,plan
+//
+// It starts a load server, which is S3 with a latency, and then one contestant after the other, each in a process of its own,
+// in turns, so that a machine that is busy for a while slows all of them. What is measured is the Lambda function's binary, as
+// it is deployed; "bare" sends the same requests with net/http and does nothing else; "sdk-64" is aws-sdk-go-v2 with its
+// defaults, which lists all and then aborts with 64 goroutines. Figures are medians. CPU is the contestant's own, and so is the
+// memory: the peak that was resident. Linux only, for /proc.
+//
+// Absolute figures are this machine's, and move with what else it does; the ratios are what counts.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		if err := role(os.Args[1], os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	var c config
+	flag.IntVar(&c.rounds, "rounds", 5, "rounds of each measurement")
+	flag.IntVar(&c.uploads, "uploads", 50_000, "uploads of the measurements that are about many; a million takes five minutes a round")
+	only := flag.String("only", "", "names of measurements, with commas; default all")
+	flag.Parse()
+	if *only != "" {
+		c.only = strings.Split(*only, ",")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := c.run(ctx, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// role is what this program does in a process of its own.
+func role(name string, args []string) error {
+	if name == "serve" {
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
+		return serve(func(addr string) { fmt.Println(addr) })
+	}
+	numbers := make([]int, 2)
+	for i := range numbers {
+		if i+1 < len(args) {
+			n, err := strconv.Atoi(args[i+1])
+			if err != nil {
+				return err
+			}
+			numbers[i] = n
+		}
+	}
+	err := errors.New("no such role: " + name)
+	switch name {
+	case "bare":
+		err = bare(args[0], numbers[0], numbers[1], len(args) > 3)
+	case "naive":
+		err = naive(args[0], numbers[0])
+	}
+	if err == nil {
+		fmt.Println("done")
+		io.Copy(io.Discard, os.Stdin) // what it has taken is read before it ends
+	}
+	return err
+}
+
+type config struct {
+	rounds, uploads int
+	only            []string
+}
+
+// A contestant is one way to do a measurement's work.
+type contestant struct {
+	name string
+	run  func(context.Context, *bench, workload) (cost, error)
+}
+
+// A measurement is one workload and who takes part.
+type measurement struct {
+	name, what  string
+	load        workload
+	contestants []contestant
+	keep        bool // nothing is aborted
+}
+
+const workers = 256 // of bare, and what the function may have in flight
+
+func ours(event string, confined bool, settings ...string) contestant {
+	return contestant{"partsweep", func(ctx context.Context, b *bench, w workload) (cost, error) {
+		return b.ours(ctx, confined, event, settings...)
+	}}
+}
+
+func bareLoop(confined bool, more ...string) contestant {
+	return contestant{fmt.Sprintf("bare-%d", workers), func(ctx context.Context, b *bench, w workload) (cost, error) {
+		return b.peer(ctx, confined, append([]string{"bare", b.url, strconv.Itoa(w.Uploads), strconv.Itoa(workers)}, more...)...)
+	}}
+}
+
+func sdk(confined bool) contestant {
+	return contestant{"sdk-64", func(ctx context.Context, b *bench, w workload) (cost, error) {
+		return b.peer(ctx, confined, "naive", b.url, "64")
+	}}
+}
+
+const latency = 20 * time.Millisecond
+
+func (c config) measurements() []measurement {
+	const event = `{"sweep":"s3://bench?olderThan=48h"}`
+	const uninspected = "PARTSWEEP_INSPECT=false"
+	many := []string{"s3://bench?olderThan=48h"}
+	for i := range 200 {
+		many = append(many, fmt.Sprintf("s3://small-%03d?olderThan=48h", i))
+	}
+	all := `{"sweep":"` + strings.Join(many, " ") + `"}`
+	return []measurement{
+		{"abort", "10,000 uploads, aborting only, 20 ms a request", workload{Uploads: 10_000, Latency: latency},
+			[]contestant{ours(event, false, uninspected), bareLoop(false), sdk(false)}, false},
+		{"inspect", "10,000 uploads, each looked into and aborted, 20 ms a request", workload{Uploads: 10_000, Latency: latency},
+			[]contestant{ours(event, false), bareLoop(false, "inspect")}, false},
+		{"small", "3,000 uploads, aborting only, 20 ms, on the CPU share of a 128 MB function", workload{Uploads: 3_000, Latency: latency},
+			[]contestant{ours(event, true, uninspected), bareLoop(true), sdk(true)}, false},
+		{"plan", count(c.uploads) + " uploads, listed only, 20 ms a page", workload{Uploads: c.uploads, Latency: latency},
+			[]contestant{ours(event, false, uninspected, "PARTSWEEP_MODE=plan")}, true},
+		{"capped", count(c.uploads) + " uploads, aborting only, 20 ms, at most 3,500 aborts a second", workload{Uploads: c.uploads, Latency: latency, Cap: 3500},
+			[]contestant{ours(event, false, uninspected)}, false},
+		{"inspected", count(c.uploads) + " uploads, each looked into, 20 ms, at most 3,500 aborts a second", workload{Uploads: c.uploads, Latency: latency, Cap: 3500},
+			[]contestant{ours(event, false)}, false},
+		{"fair", "200 buckets of 500 uploads beside one of 100,000", workload{Uploads: 100_000, Small: 200, Each: 500, Latency: latency},
+			[]contestant{ours(all, false, uninspected, "PARTSWEEP_BUCKETS="+strings.ReplaceAll(strings.Join(many, " "), "?olderThan=48h", ""))}, false},
+	}
+}
+
+func (c config) run(ctx context.Context, out io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b := &bench{self: self}
+	folder, err := os.MkdirTemp("", "partsweep-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	if b.bootstrap, err = build(ctx, folder); err != nil {
+		return err
+	}
+	var stop func()
+	if b.url, stop, err = startServer(ctx, self); err != nil {
+		return err
+	}
+	defer stop()
+	confined, remove, err := confine(128)
+	if err == nil {
+		b.confined = confined
+		defer remove()
+	}
+	for _, m := range c.measurements() {
+		if len(c.only) > 0 && !slices.Contains(c.only, m.name) {
+			continue
+		}
+		if m.name == "small" && b.confined == "" {
+			fmt.Fprintf(out, "%s: %s\n  left out: no cgroup could be made here: %v\n\n", m.name, m.what, err)
+			continue
+		}
+		if err := c.measure(ctx, b, m, out); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// measure runs all contestants in turns and prints their medians.
+func (c config) measure(ctx context.Context, b *bench, m measurement, out io.Writer) error {
+	costs := make([][]cost, len(m.contestants))
+	for range c.rounds {
+		for i, who := range m.contestants {
+			if err := b.reset(m.load); err != nil {
+				return err
+			}
+			one, err := who.run(ctx, b, m.load)
+			if err != nil {
+				return fmt.Errorf("%s: %w", who.name, err)
+			}
+			if one.stats, err = b.stats(); err != nil {
+				return err
+			}
+			if one.Left != 0 && !m.keep {
+				return fmt.Errorf("%s: %d uploads are left", who.name, one.Left)
+			}
+			costs[i] = append(costs[i], one)
+		}
+	}
+	fmt.Fprintf(out, "%s: %s; medians of %d\n", m.name, m.what, c.rounds)
+	fmt.Fprintf(out, "  %-10s %8s %10s %8s %12s %8s %10s %10s\n", "", "wall s", "requests", "CPU s", "us/request", "peak MB", "503s", "× wall/CPU")
+	first := costs[0]
+	for i, who := range m.contestants {
+		of := func(f func(cost) float64) float64 { return median(costs[i], f) }
+		fmt.Fprintf(out, "  %-10s %8.2f %10.0f %8.2f %12.0f %8.1f %9.2f%% %5.2f %4.2f\n", who.name,
+			of(wall), of(func(c cost) float64 { return float64(c.requests()) }), of(cpu), of(perRequest),
+			of(func(c cost) float64 { return float64(c.peak) / (1 << 20) }),
+			of(func(c cost) float64 { return 100 * float64(c.Slow) / float64(max(c.requests(), 1)) }),
+			of(wall)/median(first, wall), of(perRequest)/median(first, perRequest))
+	}
+	m.remark(out, first)
+	fmt.Fprintln(out)
+	return nil
+}
+
+// remark prints what only some measurements have.
+func (m measurement) remark(out io.Writer, ours []cost) {
+	if m.load.Cap > 0 {
+		limit := float64(m.load.Uploads-m.load.Cap/10) / float64(m.load.Cap)
+		fmt.Fprintf(out, "  the cap alone takes %.2f s: %.3f times that\n", limit, median(ours, wall)/limit)
+	}
+	if m.load.Small > 0 {
+		fmt.Fprintf(out, "  when half of the big bucket was gone, %.0f of %d uploads were left in the small ones\n",
+			median(ours, func(c cost) float64 { return float64(c.Half) }), m.load.Small*m.load.Each)
+	}
+}
+
+func wall(c cost) float64       { return c.wall.Seconds() }
+func cpu(c cost) float64        { return c.cpu.Seconds() }
+func perRequest(c cost) float64 { return float64(c.cpuPerRequest()) / 1000 }
+
+func median(costs []cost, f func(cost) float64) float64 {
+	sorted := slices.SortedFunc(func(yield func(float64) bool) {
+		for _, c := range costs {
+			if !yield(f(c)) {
+				return
+			}
+		}
+	}, cmp.Compare[float64])
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 0 {
+		return (sorted[middle-1] + sorted[middle]) / 2
+	}
+	return sorted[middle]
+}
+
+// count writes a number with commas.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
