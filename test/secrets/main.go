@@ -45,7 +45,7 @@ var shapes = []struct {
 	{"an ACS3 signature", regexp.MustCompile(`ACS3-HMAC-SHA256\s+Credential=`)},
 	{"an RPC signature", regexp.MustCompile(`[?&]Signature=[A-Za-z0-9+/%]{20,}`)},
 	{"a bearer token", regexp.MustCompile(`Bearer [A-Za-z0-9._~+/-]{12,}`)},
-	{"what was signed", regexp.MustCompile(`(?i)<?(StringToSign|CanonicalRequest|server string to sign)`)},
+	{"what was signed", regexp.MustCompile(`(?i)(StringToSign|CanonicalRequest)(Bytes)?"?\s*[>:=]\s*"?[^\s"<]|server string to sign`)},
 }
 
 // A finding is a secret in a text.
