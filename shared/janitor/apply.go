@@ -14,7 +14,8 @@ import (
 // handle inspects one upload, decides, and aborts it if the decision says so. It reports whether the upload has been
 // worked off; false means that it is left for another run.
 func (j *job) handle(u mpu.Upload) (finished bool) {
-	defer j.hands.take(u)()
+	j.hands.take(u)
+	defer j.hands.putDown(u)
 	o := mpu.Outcome{Upload: u, Result: mpu.ResultDeferred}
 	defer func() {
 		finished = o.Result != mpu.ResultDeferred

@@ -11,38 +11,46 @@ import (
 // upload for hours after it was aborted, and both would count the bytes. It holds what is in hand and nothing else.
 type hands struct {
 	mu   sync.Mutex
-	held map[inHand]chan struct{} // closed when it is put down
+	held map[inHand]chan struct{} // closed when it is put down; nil while nobody waits for that
 }
 
 type inHand struct{ store, bucket, key, uploadID string }
 
-// take waits until nobody else has an upload in hand, and returns how to put it down.
-func (h *hands) take(u mpu.Upload) (putDown func()) {
-	id := inHand{u.Bucket.Store, u.Bucket.Name, u.Key, u.UploadID}
-	mine := make(chan struct{})
+// take waits until nobody else has an upload in hand, and takes it. It is to be put down.
+func (h *hands) take(u mpu.Upload) {
 	for {
-		others := h.try(id, mine)
+		others := h.try(idOf(u))
 		if others == nil {
-			return func() {
-				h.mu.Lock()
-				defer h.mu.Unlock()
-				delete(h.held, id)
-				close(mine)
-			}
+			return
 		}
 		<-others
 	}
 }
 
 // try takes an upload, or returns what is closed when whoever has it puts it down.
-func (h *hands) try(id inHand, mine chan struct{}) (others chan struct{}) {
+func (h *hands) try(id inHand) (others chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if others = h.held[id]; others == nil {
-		if h.held == nil {
-			h.held = map[inHand]chan struct{}{}
-		}
-		h.held[id] = mine
+	if h.held == nil {
+		h.held = map[inHand]chan struct{}{}
 	}
+	others, taken := h.held[id]
+	if taken && others == nil {
+		others = make(chan struct{})
+	}
+	h.held[id] = others
 	return others
 }
+
+// putDown lets others have an upload.
+func (h *hands) putDown(u mpu.Upload) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id := idOf(u)
+	if others := h.held[id]; others != nil {
+		close(others)
+	}
+	delete(h.held, id)
+}
+
+func idOf(u mpu.Upload) inHand { return inHand{u.Bucket.Store, u.Bucket.Name, u.Key, u.UploadID} }
