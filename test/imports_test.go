@@ -74,6 +74,7 @@ var house = []struct {
 	{"test/sandbox/sandboxtest", []string{"test/sandbox", "shared/mpu", "shared/store", "shared/store/storetest"}, nil},
 	{"test/runtimes", nil, nil},
 	{"test/bench", []string{"test/runtimes"}, []string{"github.com/aws/aws-sdk-go-v2/"}},
+	{"test/bench/hello", nil, []string{"github.com/aws/aws-lambda-go/"}},
 	{"test/", []string{"test/", "shared/"}, nil},
 }
 

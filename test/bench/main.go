@@ -162,7 +162,7 @@ func (c config) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	if b.bootstrap, err = build(ctx, folder); err != nil {
+	if b.bootstrap, err = build(ctx, folder, "functions/lambda"); err != nil {
 		return err
 	}
 	var stop func()
@@ -175,8 +175,13 @@ func (c config) run(ctx context.Context, out io.Writer) error {
 		b.confined = confined
 		defer remove()
 	}
+	if c.wants("cold") {
+		if err := b.cold(ctx, folder, out); err != nil {
+			return fmt.Errorf("cold: %w", err)
+		}
+	}
 	for _, m := range c.measurements() {
-		if len(c.only) > 0 && !slices.Contains(c.only, m.name) {
+		if !c.wants(m.name) {
 			continue
 		}
 		if m.name == "small" && b.confined == "" {
@@ -189,6 +194,8 @@ func (c config) run(ctx context.Context, out io.Writer) error {
 	}
 	return nil
 }
+
+func (c config) wants(name string) bool { return len(c.only) == 0 || slices.Contains(c.only, name) }
 
 // measure runs all contestants in turns and prints their medians.
 func (c config) measure(ctx context.Context, b *bench, m measurement, out io.Writer) error {

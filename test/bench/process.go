@@ -99,7 +99,8 @@ func (b *bench) command(ctx context.Context, confined bool, name string, args ..
 	return exec.CommandContext(ctx, name, args...)
 }
 
-// ours has the Lambda function sweep, in a process of its own, under its own runtime API.
+// ours has the Lambda function sweep, in a process of its own, under its own runtime API. It takes the load server for a
+// proxy in front of AWS: of a server that is not AWS's own, it would read more, to be sure that nothing is left out.
 func (b *bench) ours(ctx context.Context, confined bool, event string, settings ...string) (cost, error) {
 	host, err := runtimes.StartLambda()
 	if err != nil {
@@ -119,7 +120,7 @@ func (b *bench) ours(ctx context.Context, confined bool, event string, settings 
 	cmd.Stdout = log
 	role := runtimes.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}
 	cmd.Env = append(append(host.Environ(role), "PARTSWEEP_BUCKETS=s3://bench", "PARTSWEEP_MODE=apply",
-		"PARTSWEEP_S3_ENDPOINT="+b.url, "PARTSWEEP_S3_PATH_STYLE=true"), settings...)
+		"PARTSWEEP_S3_ENDPOINT=http://s3.us-east-1.amazonaws.com", "PARTSWEEP_S3_PATH_STYLE=true", "HTTP_PROXY="+b.url), settings...)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return cost{}, err
@@ -141,11 +142,11 @@ func (b *bench) ours(ctx context.Context, confined bool, event string, settings 
 	return c, err
 }
 
-// build builds the function as it is deployed, for this machine.
-func build(ctx context.Context, folder string) (string, error) {
-	path := filepath.Join(folder, "bootstrap")
+// build builds a function as it is deployed, for this machine.
+func build(ctx context.Context, folder, name string) (string, error) {
+	path := filepath.Join(folder, filepath.Base(name))
 	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags=-s -w", "-o", path,
-		"github.com/partsweep/partsweep/functions/lambda")
+		"github.com/partsweep/partsweep/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
