@@ -193,6 +193,9 @@ func (a *attempt) landed(parts store.Parts) {
 // unanswered reports whether an error leaves open if the request was carried out: nothing was heard, or that something went
 // wrong. A service that asks to slow down has done nothing.
 func unanswered(err error) bool {
+	if err == nil {
+		return false
+	}
 	var e *mpu.Error
 	return errors.As(err, &e) && errors.Is(err, mpu.Transient) && !errors.Is(err, store.ErrNoTime) &&
 		e.Status != http.StatusTooManyRequests && e.Status != http.StatusServiceUnavailable

@@ -156,6 +156,7 @@ func unknownParameter(name string) error {
 // String returns the request in the notation. Parse returns an equal request for every valid one.
 func (r Request) String() string {
 	var b strings.Builder
+	b.Grow(64 + len(r.Bucket.Name) + len(r.Prefix) + len(r.Key) + len(r.UploadID))
 	b.WriteString(r.Bucket.Store)
 	b.WriteString("://")
 	b.WriteString(r.Bucket.Name)
@@ -282,6 +283,7 @@ func escape(b *strings.Builder, s string) {
 
 func escaped(s string) string {
 	var b strings.Builder
+	b.Grow(len(s))
 	escape(&b, s)
 	return b.String()
 }

@@ -189,8 +189,11 @@ func (g *Gate) rest() {
 
 // slowDown reports whether an answer asks to slow down, and for how long to stop.
 func slowDown(err error) (wait time.Duration, throttled bool) {
+	if err == nil || !errors.Is(err, mpu.Transient) {
+		return 0, false
+	}
 	var e *mpu.Error
-	if !errors.As(err, &e) || !errors.Is(err, mpu.Transient) {
+	if !errors.As(err, &e) {
 		return 0, false
 	}
 	throttled = e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable || e.RetryAfter > 0

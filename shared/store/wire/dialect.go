@@ -227,11 +227,19 @@ const upperHex = "0123456789ABCDEF"
 
 // escape percent-encodes every byte that RFC 3986 does not call unreserved, but slashes only if they are no separators.
 func escape(s string, slashes bool) string {
+	plain := 0
+	for plain < len(s) && unreserved(s[plain], slashes) {
+		plain++
+	}
+	if plain == len(s) {
+		return s
+	}
 	var b strings.Builder
-	b.Grow(len(s))
-	for i := range len(s) {
+	b.Grow(len(s) + 2*(len(s)-plain))
+	b.WriteString(s[:plain])
+	for i := plain; i < len(s); i++ {
 		c := s[i]
-		if alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~' || slashes && c == '/' {
+		if unreserved(c, slashes) {
 			b.WriteByte(c)
 		} else {
 			b.WriteByte('%')
@@ -240,6 +248,10 @@ func escape(s string, slashes bool) string {
 		}
 	}
 	return b.String()
+}
+
+func unreserved(c byte, slashes bool) bool {
+	return alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~' || slashes && c == '/'
 }
 
 // ParseISO8601 reads a time as S3, OBS and OSS write it, and returns it in UTC. It returns the zero time for what is none.

@@ -184,6 +184,9 @@ func Release(resp *http.Response) {
 
 // About fills in what an *mpu.Error is about, where that is still blank, and returns err.
 func About(err error, op store.Op, target fmt.Stringer) error {
+	if err == nil {
+		return nil
+	}
 	var e *mpu.Error
 	if errors.As(err, &e) {
 		if e.Op == "" {

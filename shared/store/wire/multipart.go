@@ -140,6 +140,7 @@ func (q *query) flag(name string) {
 
 func (q *query) add(name, value string) {
 	if value != "" {
+		q.b.Grow(len(name) + len(value) + 2)
 		q.flag(name)
 		q.b.WriteByte('=')
 		q.b.WriteString(escape(value, false))
