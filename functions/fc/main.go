@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log"
 	"os"
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
@@ -19,7 +18,7 @@ import (
 )
 
 func main() {
-	log.SetOutput(handler.Quiet(os.Stderr))
+	handler.SetUp()
 	h, err := handler.New(handler.Platform{Name: "fc", Environ: os.Environ(), Open: all.Open, Credentials: credentials})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)

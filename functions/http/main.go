@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,7 +24,7 @@ import (
 )
 
 func main() {
-	log.SetOutput(handler.Quiet(os.Stderr))
+	handler.SetUp()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
 		os.Exit(1)

@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -20,7 +19,7 @@ import (
 )
 
 func main() {
-	log.SetOutput(handler.Quiet(os.Stderr))
+	handler.SetUp()
 	h, err := handler.New(handler.Platform{Name: "lambda", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)

@@ -15,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
 	"os/signal"
 	"strings"
@@ -40,7 +39,7 @@ They act on the demonstration's sandbox, or with -live on real clouds.
 `
 
 func main() {
-	log.SetOutput(handler.Quiet(os.Stderr))
+	handler.SetUp()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log"
 	"os"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 )
 
 func main() {
-	log.SetOutput(handler.Quiet(os.Stderr))
+	handler.SetUp()
 	h, err := handler.New(handler.Platform{Name: "scf", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
