@@ -28,7 +28,7 @@ func (q quiet) Write(line []byte) (int, error) {
 }
 
 // SetUp sets up a function's process: what its standard log says goes to standard error, quietly, and garbage is collected
-// a third as often as the runtime would, unless GOGC says otherwise. The heap is some megabytes of pages that come and go, so
+// half as often as the runtime would, unless GOGC says otherwise. The heap is some megabytes of pages that come and go, so
 // collecting it all the time costs a tenth of the CPU, and not doing so a few megabytes.
 func SetUp() {
 	log.SetOutput(Quiet(os.Stderr))
@@ -37,4 +37,4 @@ func SetUp() {
 	}
 }
 
-const gcPercent = 300
+const gcPercent = 200

@@ -92,7 +92,7 @@ func (j *job) list(crew *crew, place *progress) error {
 	if j.request.Key != "" {
 		prefix = j.request.Key
 	}
-	for page, err := range j.store.Pages(j.giveUp, j.request.Bucket, prefix, place.next) {
+	for page, err := range ahead(j.store.Pages(j.giveUp, j.request.Bucket, prefix, place.next)) {
 		if err != nil {
 			return err
 		}
