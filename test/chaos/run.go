@@ -41,13 +41,15 @@ var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 type simulation struct {
 	config
 	*sandbox.Sandbox
-	truth  *truth
-	plan   *plan
-	stores map[string]*store.Store
-	ids    []string // of each life; blank before it began
-	parts  []int    // sent so far
-	now    atomic.Int64
-	steady []name // uploads that live through it all
+	truth    *truth
+	plan     *plan
+	stores   map[string]*store.Store
+	ids      []string // of each life; blank before it began
+	parts    []int    // sent so far
+	now      atomic.Int64
+	runs     atomic.Int64 // begun so far
+	landings atomic.Int64 // of parts behind aborts, in this step
+	steady   []name       // uploads that live through it all
 
 	mu     sync.Mutex
 	dice   *rand.Rand // of the faults
@@ -87,12 +89,18 @@ func run(ctx context.Context, c config) (*result, error) {
 	return s.result(), nil
 }
 
+// storeClock is the time where the stores are. A part that lands behind an abort is a second newer than the one before it: so
+// long does partsweep wait until it aborts again, though not here, and by their times alone the two are told apart.
+func (s *simulation) storeClock() time.Time {
+	return s.clock().Add(time.Duration(s.landings.Load()) * time.Second)
+}
+
 // clock is the time where partsweep runs and where clients report; a store's own is a little off.
 func (s *simulation) clock() time.Time { return start.Add(time.Duration(s.now.Load())) }
 
 func (s *simulation) open() error {
 	transport := &http.Transport{MaxIdleConnsPerHost: 128}
-	sb, err := sandbox.Start(sandbox.Options{MaxPage: s.page, Observe: s.truth.observe, Now: s.clock})
+	sb, err := sandbox.Start(sandbox.Options{MaxPage: s.page, Observe: s.truth.observe, Now: s.storeClock})
 	if err != nil {
 		return err
 	}
@@ -101,7 +109,7 @@ func (s *simulation) open() error {
 		s.CreateBucket(p.service, p.bucket, p.region)
 		driver, err := all.Open(string(p.service), store.Config{
 			Region: p.region, Endpoint: s.URL(p.service), PathStyle: p.service != sandbox.COS,
-			Client: &http.Client{Transport: transport},
+			Client: &http.Client{Transport: signed{transport}},
 			Credentials: func(context.Context) (store.Credentials, error) {
 				return store.Credentials{AccessKeyID: sandbox.AccessKeyID, SecretAccessKey: sandbox.SecretAccessKey}, nil
 			},
@@ -115,6 +123,18 @@ func (s *simulation) open() error {
 		s.stores[string(p.service)] = store.New(driver, store.Retry(8, time.Millisecond, 20*time.Millisecond), store.Bound(64))
 	}
 	return nil
+}
+
+// signed says with every request which run sends it.
+type signed struct{ http.RoundTripper }
+
+type runKey struct{}
+
+func (s signed) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	run, _ := r.Context().Value(runKey{}).(string)
+	r.Header.Set("User-Agent", run)
+	return s.RoundTripper.RoundTrip(r)
 }
 
 // populate begins what lives through it all: a page and a half of uploads in front of all others, and as many of the
@@ -143,6 +163,9 @@ func (s *simulation) fault() (remove func()) {
 				return false
 			}
 			if hit {
+				if f.LandPart > 0 {
+					s.landings.Add(1)
+				}
 				s.mu.Lock()
 				s.count.faults++
 				s.mu.Unlock()
@@ -173,6 +196,7 @@ func plain(status int) func(http.ResponseWriter) {
 func (s *simulation) advance(ctx context.Context, r *rand.Rand, step int) error {
 	at := time.Duration(step) * s.step
 	s.now.Store(int64(at))
+	s.landings.Store(0)
 	n, _ := slices.BinarySearchFunc(s.plan.acts, at, func(a act, at time.Duration) int {
 		if a.at <= at {
 			return -1
@@ -286,9 +310,10 @@ func (s *simulation) handle(ctx context.Context, event []byte, counter *int) {
 	}
 	var tasks []janitor.Task
 	var orders []*order
+	run := fmt.Sprintf("run %d", s.runs.Add(1))
 	for _, item := range e.Items {
 		tasks = append(tasks, janitor.Task{Request: item.Request})
-		orders = append(orders, s.order(item.Request))
+		orders = append(orders, s.order(run, item.Request))
 	}
 	s.truth.begin(orders...)
 	defer s.truth.end(orders...)
@@ -297,7 +322,7 @@ func (s *simulation) handle(ctx context.Context, event []byte, counter *int) {
 		Apply: true, MinAge: minAge, Workers: 32, Now: s.clock, Pause: time.Millisecond,
 		Log: slog.New(&claims{truth: s.truth}),
 	}
-	report := j.Run(ctx, tasks)
+	report := j.Run(context.WithValue(ctx, runKey{}, run), tasks)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*counter++
@@ -309,8 +334,8 @@ func (s *simulation) handle(ctx context.Context, event []byte, counter *int) {
 }
 
 // order is what a request covers and since when, worked out here from what the README says.
-func (s *simulation) order(r mpu.Request) *order {
-	o := &order{before: s.clock().Add(-minAge)}
+func (s *simulation) order(run string, r mpu.Request) *order {
+	o := &order{run: run, before: s.clock().Add(-minAge)}
 	if r.UploadID != "" && !r.Before.IsZero() {
 		o.before = r.Before
 	} else if asked := r.At(s.clock()).Before; !asked.IsZero() && asked.Before(o.before) {

@@ -24,21 +24,27 @@ func nameOf(u mpu.Upload) name {
 // A fact is what the stores know of one upload.
 type fact struct {
 	begun     time.Time
-	seen      time.Time // the newest sign of life at the last look; zero before the first
-	seenBytes int64
-	aborted   int   // aborts that were carried out
-	removed   int64 // bytes in the parts that they removed
-	raced     int64 // of those, what had come since the last look
-	claimed   int64 // bytes that partsweep says it freed
-	claims    int   // aborts that it reports
-	maybe     int64 // bytes of which it says that it may have freed them
+	looks     map[string]look // the last one of each run
+	aborted   int             // aborts that were carried out
+	removed   int64           // bytes in the parts that they removed
+	raced     int64           // of those, what had come since the last look of the run that aborted
+	claimed   int64           // bytes that partsweep says it freed
+	claims    int             // aborts that it reports
+	maybe     int64           // bytes of which it says that it may have freed them
 	maybes    int
 	completed bool
 	gaveUp    bool
 }
 
+// A look is what a run saw of an upload: the newest sign of life, and the bytes in its parts.
+type look struct {
+	active time.Time
+	bytes  int64
+}
+
 // An order is a request that is being worked off: which uploads it covers, and since when they must have been silent.
 type order struct {
+	run    string
 	covers func(name) bool
 	before time.Time
 }
@@ -64,9 +70,9 @@ func (t *truth) observe(h sandbox.Happening) {
 	f := t.facts[n]
 	switch h.What {
 	case sandbox.Begun:
-		t.facts[n] = &fact{begun: h.At}
+		t.facts[n] = &fact{begun: h.At, looks: map[string]look{}}
 	case sandbox.Looked:
-		f.seen, f.seenBytes = h.Active, h.Bytes
+		f.looks[h.By] = look{h.Active, h.Bytes}
 	case sandbox.Completed:
 		f.completed = true
 	case sandbox.GivenUp:
@@ -76,28 +82,30 @@ func (t *truth) observe(h sandbox.Happening) {
 	}
 }
 
-// judge looks at an abort that has just been carried out for partsweep.
+// judge looks at an abort that has just been carried out for a run. What counts is what that run had been shown: another may
+// have looked in between, and have seen more.
 func (t *truth) judge(n name, f *fact, h sandbox.Happening) {
 	f.aborted++
 	f.removed += h.Bytes
-	before := t.cutoff(n)
+	before := t.cutoff(n, h.By)
+	seen, looked := f.looks[h.By]
 	switch {
 	case f.aborted > 1: // its parts are gone already; what landed behind that goes too
-		f.raced += max(h.Bytes-f.seenBytes, 0)
-	case f.seen.IsZero():
+		f.raced += max(h.Bytes-seen.bytes, 0)
+	case !looked:
 		t.fault("%+v was aborted without a look at its parts", n)
-	case !f.seen.Before(before):
-		t.fault("%+v was aborted, and had shown a sign of life at %s: the cutoff was %s", n, f.seen, before)
-	case h.Active.After(f.seen):
+	case !seen.active.Before(before):
+		t.fault("%+v was aborted, and had shown a sign of life at %s: the cutoff was %s", n, seen.active, before)
+	case h.Active.After(seen.active):
 		t.races++
-		f.raced += h.Bytes - f.seenBytes
+		f.raced += h.Bytes - seen.bytes
 	}
 }
 
-// cutoff returns the latest cutoff of the orders that cover an upload, the zero time if there are none.
-func (t *truth) cutoff(n name) (latest time.Time) {
+// cutoff returns the latest cutoff of a run's orders that cover an upload, the zero time if there are none.
+func (t *truth) cutoff(n name, run string) (latest time.Time) {
 	for o := range t.orders {
-		if o.covers(n) && o.before.After(latest) {
+		if o.run == run && o.covers(n) && o.before.After(latest) {
 			latest = o.before
 		}
 	}

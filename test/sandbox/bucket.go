@@ -76,7 +76,7 @@ func (b *bucket) begin(key string, initiated time.Time, newID func(time.Time) st
 	u := &upload{key: key, id: id, initiated: initiated, open: true}
 	b.uploads[name] = u
 	b.open.insert(u)
-	b.observe(Begun, u)
+	b.observe(Begun, u, "")
 	return u
 }
 
@@ -103,7 +103,7 @@ func (b *bucket) put(key, id string, p Part, etag string) bool {
 	if u == nil {
 		return false
 	}
-	b.observe(PartCame, u)
+	b.observe(PartCame, u, "")
 	u.put(p, etag)
 	return true
 }
@@ -143,14 +143,14 @@ func (b *bucket) end(u *upload) {
 
 // abort ends an upload and reports whether there was one. If land is not 0, the parts go but the upload lives on with
 // one new part of that size: a part that was in flight.
-func (b *bucket) abort(key, id string, land int64, now time.Time) bool {
+func (b *bucket) abort(key, id string, land int64, now time.Time, by string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	u := b.find(key, id)
 	if u == nil {
 		return false
 	}
-	b.observe(Aborted, u)
+	b.observe(Aborted, u, by)
 	if land == 0 {
 		b.end(u)
 		return true
@@ -187,7 +187,7 @@ func (b *bucket) complete(key, id string, numbers []int, now time.Time) (etag, c
 	}
 	etag = hex.EncodeToString(sum.Sum(nil)) + "-" + strconv.Itoa(len(numbers))
 	b.objects[key] = object{size: size, etag: etag, modified: now}
-	b.observe(Completed, u)
+	b.observe(Completed, u, "")
 	b.end(u)
 	return etag, ""
 }
@@ -213,14 +213,14 @@ type listedPart struct {
 }
 
 // parts returns up to max parts above a number, and whether there are more. ok is false if the upload is not open.
-func (b *bucket) parts(key, id string, above, max int) (parts []listedPart, more, ok bool) {
+func (b *bucket) parts(key, id string, above, max int, by string) (parts []listedPart, more, ok bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	u := b.find(key, id)
 	if u == nil {
 		return nil, false, false
 	}
-	b.observe(Looked, u)
+	b.observe(Looked, u, by)
 	from := sort.Search(len(u.parts), func(i int) bool { return u.parts[i].Number > above })
 	rest := u.parts[from:]
 	if len(rest) > max {

@@ -6,7 +6,7 @@ import "fmt"
 func (s *Sandbox) Complete(service Service, bucket, key, uploadID string) {
 	b := s.bucket(service, bucket)
 	var numbers []int
-	parts, _, _ := b.parts(key, uploadID, 0, 10_000)
+	parts, _, _ := b.parts(key, uploadID, 0, 10_000, "")
 	for _, p := range parts {
 		numbers = append(numbers, p.Number)
 	}

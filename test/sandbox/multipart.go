@@ -73,7 +73,7 @@ func (o *objectStore) abortUpload(w http.ResponseWriter, c *call) *refusal {
 	if f := faultOf(c.r); f != nil {
 		land = f.LandPart
 	}
-	if !c.bucket.abort(c.at.key, c.target.UploadID, land, o.now()) {
+	if !c.bucket.abort(c.at.key, c.target.UploadID, land, o.now(), c.r.UserAgent()) {
 		return deny("NoSuchUpload")
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -224,7 +224,7 @@ func (o *objectStore) listParts(w http.ResponseWriter, c *call) *refusal {
 	if o.sandbox.opt.Quirks.PartMarkerIncluded {
 		from--
 	}
-	parts, more, ok := c.bucket.parts(c.at.key, c.target.UploadID, from, max)
+	parts, more, ok := c.bucket.parts(c.at.key, c.target.UploadID, from, max, c.r.UserAgent())
 	if !ok {
 		return deny("NoSuchUpload")
 	}

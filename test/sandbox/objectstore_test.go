@@ -483,7 +483,7 @@ func TestManyAtOnce(t *testing.T) {
 	for worker := range 64 {
 		wg.Go(func() {
 			for i := worker; i < n; i += 64 {
-				if !b.abort(fmt.Sprint(i%1000), ids[i], 0, time.Time{}) {
+				if !b.abort(fmt.Sprint(i%1000), ids[i], 0, time.Time{}, "") {
 					t.Errorf("upload %d was not there", i)
 				}
 			}

@@ -12,6 +12,7 @@ type Happening struct {
 	At       time.Time // by the storage clock
 	Active   time.Time // when the newest of its parts was stored, or else when it was begun; before this happened
 	Bytes    int64     // in its parts, before this happened
+	By       string    // the User-Agent of the request that looked or aborted
 }
 
 // What happens to an upload.
@@ -25,11 +26,11 @@ const (
 )
 
 // observe tells the observer what happens to an upload. The bucket's lock must be held.
-func (b *bucket) observe(what string, u *upload) {
+func (b *bucket) observe(what string, u *upload, by string) {
 	if b.observer == nil {
 		return
 	}
-	h := Happening{What: what, Service: b.service, Bucket: b.name, Key: u.key, UploadID: u.id, At: b.now(), Active: u.initiated}
+	h := Happening{What: what, Service: b.service, Bucket: b.name, Key: u.key, UploadID: u.id, At: b.now(), Active: u.initiated, By: by}
 	for _, p := range u.parts {
 		h.Bytes += p.Size
 		if p.Modified.After(h.Active) {
@@ -59,7 +60,7 @@ func (s *Sandbox) TryComplete(service Service, bucket, key, uploadID string) boo
 		o.size += p.Size
 	}
 	b.objects[key] = o
-	b.observe(Completed, u)
+	b.observe(Completed, u, "")
 	b.end(u)
 	return true
 }
@@ -73,7 +74,7 @@ func (s *Sandbox) TryAbort(service Service, bucket, key, uploadID string) bool {
 	if u == nil {
 		return false
 	}
-	b.observe(GivenUp, u)
+	b.observe(GivenUp, u, "")
 	b.end(u)
 	return true
 }

@@ -83,7 +83,7 @@ func (w *world) begin() {
 func (w *world) abortOne() {
 	if len(w.all) > 0 {
 		u := w.all[w.rnd.IntN(len(w.all))]
-		w.bucket.abort(u.key, u.id, 0, time.Time{})
+		w.bucket.abort(u.key, u.id, 0, time.Time{}, "")
 	}
 }
 
@@ -168,7 +168,7 @@ func walk(t *testing.T, seed uint64, max int) {
 		for i, u := range page.uploads {
 			met[u.UploadID]++
 			if i%2 == 0 {
-				w.bucket.abort(u.Key, u.UploadID, 0, time.Time{})
+				w.bucket.abort(u.Key, u.UploadID, 0, time.Time{}, "")
 			}
 		}
 		if !page.truncated {
