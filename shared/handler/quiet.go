@@ -8,11 +8,9 @@ import (
 	"runtime/debug"
 )
 
-// Quiet is what a process writes its standard log through; see [SetUp]. What a store sends behind an answer, unasked,
-// net/http writes there as it came, up to 4 KiB of it: the words of others, in a form of their own, and perhaps with what
-// they were sent. Quiet says only that it happened, and passes on everything else.
-func Quiet(w io.Writer) io.Writer { return quiet{w} }
-
+// quiet is what a process writes its standard log through. What a store sends behind an answer, unasked, net/http writes there
+// as it came, up to 4 KiB of it: the words of others, in a form of their own, and perhaps with what they were sent. It says
+// only that it happened, and passes on everything else.
 type quiet struct{ w io.Writer }
 
 // Write writes one line of a log.
@@ -31,7 +29,7 @@ func (q quiet) Write(line []byte) (int, error) {
 // half as often as the runtime would, unless GOGC says otherwise. The heap is some megabytes of pages that come and go, so
 // collecting it all the time costs a tenth of the CPU, and not doing so a few megabytes.
 func SetUp() {
-	log.SetOutput(Quiet(os.Stderr))
+	log.SetOutput(quiet{os.Stderr})
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -13,7 +13,7 @@ func TestQuiet(t *testing.T) {
 		"http: panic serving 127.0.0.1:1: boom": "http: panic serving 127.0.0.1:1: boom\n",
 	} {
 		var out bytes.Buffer
-		log.New(Quiet(&out), "", 0).Print(line)
+		log.New(quiet{&out}, "", 0).Print(line)
 		if out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
 		}

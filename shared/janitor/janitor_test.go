@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -795,23 +796,32 @@ func TestUninspected(t *testing.T) {
 	}
 }
 
-// There are no more workers than there is work for.
+// There are no more workers than there is work for, and never more than the setting says.
 func TestWorkersAreHiredAsNeeded(t *testing.T) {
-	m := &storetest.Memory{}
-	for i := range 10 {
-		m.Add(upload(fmt.Sprint("k", i), "u", 72*time.Hour))
-	}
-	var now, most atomic.Int64
-	m.OnAbort = func(mpu.Upload) error {
-		most.Store(max(most.Load(), now.Add(1)))
-		time.Sleep(time.Millisecond)
-		now.Add(-1)
-		return nil
-	}
-	j := janitorOver(m)
-	j.Workers = 3
-	r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
-	if r.Totals.Aborted != 10 || most.Load() > 3 {
-		t.Errorf("%+v, %d at once", r.Totals, most.Load())
+	for _, tt := range []struct{ uploads, workers, most int }{{10, 3, 3}, {2, 1000, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &storetest.Memory{}
+			for i := range tt.uploads {
+				m.Add(upload(fmt.Sprint("k", i), "u", 72*time.Hour))
+			}
+			before := runtime.NumGoroutine()
+			var now, most, goroutines atomic.Int64
+			m.OnAbort = func(mpu.Upload) error {
+				most.Store(max(most.Load(), now.Add(1)))
+				time.Sleep(time.Second)
+				goroutines.Store(int64(runtime.NumGoroutine()))
+				now.Add(-1)
+				return nil
+			}
+			j := janitorOver(m)
+			j.Workers = tt.workers
+			r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+			if r.Totals.Aborted != tt.uploads || most.Load() != int64(tt.most) {
+				t.Errorf("%+v, %d at once, want %d", r.Totals, most.Load(), tt.most)
+			}
+			if hired := goroutines.Load() - int64(before); hired > int64(tt.most)+10 {
+				t.Errorf("%d goroutines for %d uploads", hired, tt.uploads)
+			}
+		})
 	}
 }

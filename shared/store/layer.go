@@ -50,10 +50,10 @@ func Retry(attempts int, first, most time.Duration) Layer {
 			if !errors.Is(last, mpu.Transient) {
 				return last // nearly always, and then the executor need not be made
 			}
-			first := true
+			heard := false
 			err := failsafe.With[any](policy).WithContext(ctx).Run(func() error {
-				if first {
-					first = false
+				if !heard {
+					heard = true
 					return last
 				}
 				if c.again != nil {
@@ -102,22 +102,6 @@ func Pace(perSecond map[Op]float64) Layer {
 					return waitError(ctx, c, err)
 				}
 			}
-			return next(ctx, c)
-		}
-	}
-}
-
-// Bound lets at most n requests be in flight. Those that wait to be sent again are not in flight.
-func Bound(n int) Layer {
-	places := make(chan struct{}, n)
-	return func(next Send) Send {
-		return func(ctx context.Context, c Call) error {
-			select {
-			case places <- struct{}{}:
-			case <-ctx.Done():
-				return waitError(ctx, c, ctx.Err())
-			}
-			defer func() { <-places }()
 			return next(ctx, c)
 		}
 	}

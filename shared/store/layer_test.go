@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,7 +108,7 @@ func TestDeadContextSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	d := &script{}
-	layers := []store.Layer{store.Retry(4, time.Hour, time.Hour), store.Pace(map[store.Op]float64{store.AbortUpload: 10}), store.Bound(1)}
+	layers := []store.Layer{store.Retry(4, time.Hour, time.Hour), store.Pace(map[store.Op]float64{store.AbortUpload: 10}), store.NewGate(store.NewBudget(1)).Layer()}
 	err := store.New(d, layers...).Abort(ctx, upload("k", "u"), nil)
 	if !errors.Is(err, context.Canceled) || !errors.Is(err, store.ErrNoTime) || len(d.aborted) != 0 {
 		t.Errorf("%v, sent %d", err, len(d.aborted))
@@ -165,28 +164,6 @@ func TestPaceDoesNotWaitPastTheDeadline(t *testing.T) {
 		}
 		if len(d.aborted) != 1 || time.Since(start) > 50*time.Millisecond {
 			t.Errorf("%d sent, waited %v", len(d.aborted), time.Since(start))
-		}
-	})
-}
-
-func TestBound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var now, most atomic.Int64
-		d := &timed{func() {
-			if n := now.Add(1); n > most.Load() {
-				most.Store(n)
-			}
-			time.Sleep(time.Second)
-			now.Add(-1)
-		}}
-		st := store.New(d, store.Bound(3))
-		var wg sync.WaitGroup
-		for range 30 {
-			wg.Go(func() { st.Abort(t.Context(), upload("k", "u"), nil) })
-		}
-		wg.Wait()
-		if most.Load() != 3 {
-			t.Errorf("%d in flight at once, want 3", most.Load())
 		}
 	})
 }

@@ -1,6 +1,6 @@
 // Bench measures what partsweep takes, beside what its requests take by themselves and beside what one writes first.
 //
-//	go run ./test/bench                 five minutes
+//	go run ./test/bench                 ten minutes
 //	go run ./test/bench -uploads 1000000 -rounds 1 -only capped,inspected,plan
 //
 // It starts a load server, which is S3 with a latency, and then one contestant after the other, each in a process of its own,
@@ -8,6 +8,8 @@
 // it is deployed; "bare" sends the same requests with net/http and does nothing else; "sdk-64" is aws-sdk-go-v2 with its
 // defaults, which lists all and then aborts with 64 goroutines. Figures are medians. CPU is the contestant's own, and so is the
 // memory: the peak that was resident. Linux only, for /proc.
+//
+// The last two columns are ratios to partsweep's own wall and CPU a request.
 //
 // Absolute figures are this machine's, and move with what else it does; the ratios are what counts.
 package main
@@ -219,7 +221,7 @@ func (c config) measure(ctx context.Context, b *bench, m measurement, out io.Wri
 		}
 	}
 	fmt.Fprintf(out, "%s: %s; medians of %d\n", m.name, m.what, c.rounds)
-	fmt.Fprintf(out, "  %-10s %8s %10s %8s %12s %8s %10s %10s\n", "", "wall s", "requests", "CPU s", "us/request", "peak MB", "503s", "× wall/CPU")
+	fmt.Fprintf(out, "  %-10s %8s %10s %8s %12s %8s %10s %10s\n", "", "wall s", "requests", "CPU s", "us/request", "peak MB", "503s", "wall, CPU")
 	first := costs[0]
 	for i, who := range m.contestants {
 		of := func(f func(cost) float64) float64 { return median(costs[i], f) }

@@ -120,7 +120,7 @@ func (s *simulation) open() error {
 		if s.spoil != nil {
 			driver = s.spoil(driver)
 		}
-		s.stores[string(p.service)] = store.New(driver, store.Retry(8, time.Millisecond, 20*time.Millisecond), store.Bound(64))
+		s.stores[string(p.service)] = store.New(driver, store.Retry(8, time.Millisecond, 20*time.Millisecond))
 	}
 	return nil
 }
