@@ -798,7 +798,7 @@ func TestUninspected(t *testing.T) {
 
 // There are no more workers than there is work for, and never more than the setting says.
 func TestWorkersAreHiredAsNeeded(t *testing.T) {
-	for _, tt := range []struct{ uploads, workers, most int }{{10, 3, 3}, {2, 1000, 2}} {
+	for _, tt := range []struct{ uploads, workers, most int }{{10, 3, 3}, {5, 1000, 4}} {
 		synctest.Test(t, func(t *testing.T) {
 			m := &storetest.Memory{}
 			for i := range tt.uploads {
@@ -809,8 +809,15 @@ func TestWorkersAreHiredAsNeeded(t *testing.T) {
 			m.OnAbort = func(mpu.Upload) error {
 				most.Store(max(most.Load(), now.Add(1)))
 				time.Sleep(time.Second)
-				goroutines.Store(int64(runtime.NumGoroutine()))
 				now.Add(-1)
+				return nil
+			}
+			m.PageSize = tt.uploads - 1
+			m.OnList = func(_ mpu.Bucket, _ string, after mpu.Marker) error {
+				if !after.IsZero() { // while the last page is on its way, whoever was hired is still there
+					time.Sleep(time.Minute)
+					goroutines.Store(int64(runtime.NumGoroutine()))
+				}
 				return nil
 			}
 			j := janitorOver(m)
