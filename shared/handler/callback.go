@@ -60,7 +60,7 @@ func (h *Handler) lookUp(ctx context.Context, item trigger.Item) (mpu.Request, e
 	}
 	r.Bucket.Store, r.Bucket.Region, r.Bucket.Name = "vod", region, region
 	// The region must be allowed before anything is asked there.
-	if _, err := h.settings.allowed(mpu.Request{Bucket: r.Bucket}); err != nil {
+	if _, err := h.settings.allowed(mpu.Request{Bucket: r.Bucket}, nil); err != nil {
 		return r, err
 	}
 	st, err := h.open(r.Bucket)

@@ -203,7 +203,13 @@ func (h *Handler) requests(ctx context.Context, item trigger.Item) ([]mpu.Reques
 	if err != nil {
 		return nil, err
 	}
-	return h.settings.allowed(r)
+	return h.settings.allowed(r, func(in mpu.Bucket) ([]mpu.Bucket, error) {
+		st, err := h.open(in)
+		if err != nil {
+			return nil, err
+		}
+		return st.Buckets(ctx, in)
+	})
 }
 
 // withinLookback refuses a sweep of records that would look for older ones than it lists, and so find none.

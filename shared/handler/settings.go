@@ -81,7 +81,7 @@ var (
 
 // Catalogue lists every setting. There are no others: an unknown PARTSWEEP_ variable stops the start.
 var Catalogue = []Setting{
-	{Name: "BUCKETS", Default: "none", Meaning: "what may be touched, in the notation, separated by blanks or commas: `s3://videos cos://media-1250000000?region=ap-beijing s3://logs?prefix=tmp/`; `s3://*` allows every bucket that a request names", set: setBuckets},
+	{Name: "BUCKETS", Default: "none", Meaning: "what may be touched, in the notation, separated by blanks or commas: `s3://videos cos://media-1250000000?region=ap-beijing s3://logs?prefix=tmp/`; `s3://*` allows every bucket that a request names, and `s3://*` in a request is then every bucket of the account", set: setBuckets},
 	{Name: "MODE", Default: "plan", Meaning: "`plan` reports and aborts nothing; `apply` aborts", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"plan": func() { s.Apply = false }, "apply": func() { s.Apply = true }})
 	}},
@@ -157,7 +157,7 @@ func ParseSettings(environ []string) (Settings, error) {
 		}
 	}
 	for i, b := range s.Buckets {
-		if of := s.Stores[b.Bucket.Store]; b.Bucket.Region == "" {
+		if of := s.Stores[b.Bucket.Store]; b.Bucket.Region == "" && b.Bucket.Name != mpu.AnyBucket { // every bucket is in every region
 			s.Buckets[i].Bucket.Region = of.Region
 		}
 	}

@@ -124,9 +124,16 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 }
 
 func TestAllowed(t *testing.T) {
-	s, err := ParseSettings([]string{"PARTSWEEP_BUCKETS=s3://videos s3://logs?prefix=tmp/&region=eu-west-1 cos://a-1?region=ap-beijing oss://*"})
+	s, err := ParseSettings([]string{"PARTSWEEP_BUCKETS=s3://videos s3://logs?prefix=tmp/&region=eu-west-1 cos://a-1?region=ap-beijing oss://* " +
+		"obs://mine?region=cn-north-4&prefix=x/ obs://*?region=cn-north-4 obs://theirs?region=cn-north-4&prefix=tmp/"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	account := func(in mpu.Bucket) ([]mpu.Bucket, error) {
+		return map[string][]mpu.Bucket{
+			"oss": {{Store: "oss", Region: "cn-shanghai", Name: "one"}, {Store: "oss", Region: "cn-beijing", Name: "two"}},
+			"obs": {{Store: "obs", Name: "old"}, {Store: "obs", Region: "cn-south-1", Name: "far"}, {Store: "obs", Region: "cn-north-4", Name: "mine"}},
+		}[in.Store], nil
 	}
 	for _, tt := range []struct {
 		request string
@@ -149,8 +156,11 @@ func TestAllowed(t *testing.T) {
 		{"s3://*?olderThan=7d", "s3://videos?olderThan=7d s3://logs?region=eu-west-1&prefix=tmp/&olderThan=7d"},
 		{"s3://*?prefix=tmp/a&olderThan=7d", "s3://videos?prefix=tmp/a&olderThan=7d s3://logs?region=eu-west-1&prefix=tmp/a&olderThan=7d"},
 		{"s3://*?prefix=raw/", "s3://videos?prefix=raw/"},
-		{"oss://*", ""},
-		{"obs://*", ""},
+		{"oss://*", "oss://one?region=cn-shanghai oss://two?region=cn-beijing"},
+		{"oss://*?region=cn-beijing", "oss://two?region=cn-beijing"},
+		{"oss://*?region=cn-hangzhou", ""},
+		{"obs://*", "obs://old?region=cn-north-4 obs://mine?region=cn-north-4 obs://theirs?region=cn-north-4&prefix=tmp/"},
+		{"obs://*?prefix=raw/", "obs://old?region=cn-north-4&prefix=raw/ obs://mine?region=cn-north-4&prefix=raw/"},
 		{"cos://*?region=ap-guangzhou", ""},
 		{"cos://*?region=ap-beijing", "cos://a-1?region=ap-beijing"},
 	} {
@@ -159,12 +169,12 @@ func TestAllowed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := s.allowed(r)
+			got, err := s.allowed(r, account)
 			var texts []string
 			for _, r := range got {
 				texts = append(texts, r.String())
 			}
-			if strings.Join(texts, " ") != tt.want || (err == nil) != (tt.want != "") {
+			if strings.Join(texts, " ") != tt.want || tt.want != "" && err != nil || err == nil && tt.want == "" && r.Bucket.Store != "oss" {
 				t.Errorf("%v, %v; want %q", texts, err, tt.want)
 			}
 			if err != nil && mpu.KindOf(err) != mpu.Refused {

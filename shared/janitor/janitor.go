@@ -97,14 +97,17 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 // overlap reports whether two tasks are about the same uploads, as far as their requests tell. An abort happens once
 // whatever asks for it; a plan cannot tell.
 func overlap(tasks []Task) bool {
-	for i, t := range tasks {
-		for _, o := range tasks[:i] {
-			a, b := t.Request, o.Request
-			if a.Bucket.Store == b.Bucket.Store && a.Bucket.Name == b.Bucket.Name && (a.UploadID == b.UploadID || a.UploadID == "" || b.UploadID == "") &&
+	inBucket := map[[2]string][]mpu.Request{}
+	for _, t := range tasks {
+		a := t.Request
+		id := [2]string{a.Bucket.Store, a.Bucket.Name}
+		for _, b := range inBucket[id] {
+			if (a.UploadID == b.UploadID || a.UploadID == "" || b.UploadID == "") &&
 				(strings.HasPrefix(a.Key+a.Prefix, b.Prefix) && b.Key == "" || strings.HasPrefix(b.Key+b.Prefix, a.Prefix) && a.Key == "" || a.Key != "" && a.Key == b.Key) {
 				return true
 			}
 		}
+		inBucket[id] = append(inBucket[id], a)
 	}
 	return false
 }

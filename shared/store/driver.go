@@ -61,6 +61,21 @@ type PullDriver interface {
 	MediaOfPull(ctx context.Context, b mpu.Bucket, jobID string) (mediaID string, err error)
 }
 
+// A BucketsDriver's service lists the buckets of an account.
+type BucketsDriver interface {
+	Driver
+	// ListBuckets returns one page of the account's buckets in all regions, from after on, which is empty at first. Of in
+	// only the store counts, and the region as one to ask in, if there is one. Buckets carry their regions as far as the
+	// service tells them.
+	ListBuckets(ctx context.Context, in mpu.Bucket, after string) (BucketPage, error)
+}
+
+// A BucketPage is one answer to ListBuckets.
+type BucketPage struct {
+	Buckets []mpu.Bucket
+	Next    string // where it goes on, opaque; empty: there are no more
+}
+
 // A Page is one answer to ListUploads.
 type Page struct {
 	After   mpu.Marker // where this page begins; filled in by Store
@@ -89,5 +104,6 @@ const (
 	ListUploads Op = "list uploads"
 	ListParts   Op = "list parts"
 	AbortUpload Op = "abort upload"
+	ListBuckets Op = "list buckets"
 	LookUpPull  Op = "look up pull"
 )

@@ -312,6 +312,42 @@ func fill(errs []error, err error) []error {
 	return errs
 }
 
+// Buckets returns the account's buckets in all regions, in the service's order. Of in only the store counts, and the region
+// as one to ask in. A listing that does not advance is an error. Where the service cannot list buckets, the error is
+// errors.ErrUnsupported.
+func (s *Store) Buckets(ctx context.Context, in mpu.Bucket) ([]mpu.Bucket, error) {
+	d, ok := s.driver.(BucketsDriver)
+	if !ok {
+		return nil, &mpu.Error{Kind: mpu.Invalid, Op: string(ListBuckets), Target: in.String(), Err: errors.ErrUnsupported, Hint: "name the buckets"}
+	}
+	var all []mpu.Bucket
+	var loop loopGuard
+	seen := map[string]bool{}
+	for after := ""; ; {
+		var page BucketPage
+		err := s.send(ctx, Call{Op: ListBuckets, Upload: mpu.Upload{Bucket: in}, run: func(ctx context.Context) (err error) {
+			page, err = d.ListBuckets(ctx, in, after)
+			return err
+		}})
+		if err == nil {
+			err = loop.check(Page{After: mpu.Marker{Key: after}, Next: mpu.Marker{Key: page.Next}, More: page.Next != ""})
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range page.Buckets {
+			if !seen[b.Name] {
+				seen[b.Name] = true
+				all = append(all, b)
+			}
+		}
+		if page.Next == "" {
+			return all, nil
+		}
+		after = page.Next
+	}
+}
+
 // MediaOfPull returns the media ID that a failed pull from a URL was to make. Where the service has no pulls, the error is
 // errors.ErrUnsupported.
 func (s *Store) MediaOfPull(ctx context.Context, b mpu.Bucket, jobID string) (mediaID string, err error) {

@@ -59,7 +59,7 @@ func known(service, op string) error {
 	if !slices.Contains(sandbox.Services, sandbox.Service(service)) {
 		return fmt.Errorf("no service %q; there are %q", service, sandbox.Services)
 	}
-	ops := []string{"all", sandbox.OpListUploads, sandbox.OpListParts, sandbox.OpAbort, sandbox.OpVideoInfo}
+	ops := []string{"all", sandbox.OpListBuckets, sandbox.OpListUploads, sandbox.OpListParts, sandbox.OpAbort, sandbox.OpVideoInfo}
 	if !slices.Contains(ops, op) {
 		return fmt.Errorf("no operation %q; there are %q", op, ops)
 	}

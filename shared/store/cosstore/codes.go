@@ -69,6 +69,7 @@ var codes = wire.Codes{
 
 // permissions is what each operation needs (cloud.tencent.com/document/product/436/31923).
 var permissions = map[store.Op]string{
+	store.ListBuckets: "grant name/cos:GetService on *",
 	store.ListUploads: "grant name/cos:ListMultipartUploads on {bucket}/* in {region}",
 	store.ListParts:   "grant name/cos:ListParts on {bucket}/* in {region}",
 	store.AbortUpload: "grant name/cos:AbortMultipartUpload on {bucket}/* in {region}",

@@ -2,6 +2,7 @@
 package cosstore
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,7 +27,10 @@ type Driver struct {
 	endpoint wire.Endpoint
 }
 
-var _ store.Driver = (*Driver)(nil)
+var (
+	_ store.BucketsDriver = (*Driver)(nil)
+	_ store.RatedDriver   = (*Driver)(nil)
+)
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
 func New(cfg store.Config) (*Driver, error) {
@@ -49,6 +53,7 @@ func New(cfg store.Config) (*Driver, error) {
 		Hints:       hints,
 		EncodingURL: true,
 		Locate:      d.locate,
+		Buckets:     wire.BucketListing{Locate: d.locateAccount, Most: "max-keys", After: "marker"},
 		Sign:        sign,
 		ParseTime:   parseTime,
 		Initiated:   initiated,
@@ -83,6 +88,25 @@ func (d *Driver) locate(b mpu.Bucket) (wire.Place, error) {
 	}
 	return wire.Place{Scheme: d.endpoint.Scheme(), Address: d.endpoint.With(b.Name, region), Host: host,
 		Bucket: b.Name, Region: region}, nil
+}
+
+// serviceHost lists the buckets of all regions (cloud.tencent.com/document/product/436/8291).
+const serviceHost = "service.cos.myqcloud.com"
+
+// locateAccount is where the account's buckets are listed.
+func (d *Driver) locateAccount(region string) (wire.Place, error) {
+	if d.endpoint.IsZero() {
+		return wire.Place{Scheme: "https", Address: serviceHost, InPath: true}, nil
+	}
+	p, err := d.endpoint.Account(cmp.Or(region, d.region))
+	p.Host = serviceHost
+	return p, err
+}
+
+// Rates implements [store.RatedDriver] (cloud.tencent.com/document/product/436/14518). The limit on listings is one bucket's,
+// and is here kept for all together: one process reads a bucket's listing as one stream.
+func (d *Driver) Rates() map[store.Op]float64 {
+	return map[store.Op]float64{store.ListUploads: 1000, store.ListBuckets: 50}
 }
 
 func hasAppID(bucket string) bool {

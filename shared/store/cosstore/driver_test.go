@@ -167,3 +167,46 @@ func TestWrongRegionIsMissing(t *testing.T) {
 		t.Errorf("%v, want missing, with the region in the hint", err)
 	}
 }
+
+func TestBuckets(t *testing.T) { sandboxtest.Buckets(t, sandbox.COS, open) }
+
+func TestBucketsInHost(t *testing.T) {
+	c := sandboxtest.Start(t, sandbox.COS, sandbox.Options{})
+	page, err := open(t, c.InHost("http://service.cos.myqcloud.com"), 0).(store.BucketsDriver).ListBuckets(t.Context(), c.Bucket, "")
+	if err != nil || len(page.Buckets) != 1 || page.Buckets[0] != c.Bucket {
+		t.Errorf("%+v, %v; want %s", page, err, c.Bucket)
+	}
+}
+
+func TestLocateAccount(t *testing.T) {
+	for _, tt := range []struct {
+		cfg    store.Config
+		region string
+		want   string // scheme, address and, if it is another, the host
+		kind   mpu.Kind
+	}{
+		{store.Config{}, "", "https://service.cos.myqcloud.com", 0},
+		{store.Config{Region: "ap-tokyo"}, "", "https://service.cos.myqcloud.com", 0},
+		{store.Config{Endpoint: "http://127.0.0.1:9000"}, "", "http://127.0.0.1:9000 service.cos.myqcloud.com", 0},
+		{store.Config{Endpoint: "https://{bucket}.example.com"}, "", "", mpu.Invalid},
+		{store.Config{Endpoint: "https://{region}.example.com"}, "", "", mpu.Invalid},
+	} {
+		tt.cfg.Credentials = creds
+		d, err := New(tt.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.locateAccount(tt.region)
+		got := strings.TrimSpace(p.Scheme + "://" + p.Address + " " + p.Host)
+		if err == nil && (got != tt.want || !p.InPath || p.Bucket != "") || !errors.Is(err, tt.kind) && tt.kind != 0 || err != nil && tt.kind == 0 {
+			t.Errorf("%+v in %q: %+v, %v; want %q, %v", tt.cfg, tt.region, p, err, tt.want, tt.kind)
+		}
+	}
+}
+
+func TestRates(t *testing.T) {
+	rates := (&Driver{}).Rates()
+	if rates[store.ListUploads] != 1000 || rates[store.ListBuckets] != 50 {
+		t.Errorf("%v", rates)
+	}
+}

@@ -74,6 +74,7 @@ var codes = wire.Codes{
 
 // permissions is what each operation needs, as policies of version 1.1 spell it.
 var permissions = map[store.Op]string{
+	store.ListBuckets: "grant obs:bucket:ListAllMyBuckets on OBS:*:*:bucket:*",
 	store.ListUploads: "grant obs:bucket:ListBucketMultipartUploads on OBS:*:*:bucket:{bucket}",
 	store.ListParts:   "grant obs:object:ListMultipartUploadParts on OBS:*:*:object:{bucket}/*",
 	store.AbortUpload: "grant obs:object:AbortMultipartUpload on OBS:*:*:object:{bucket}/*; " +

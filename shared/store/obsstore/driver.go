@@ -2,6 +2,7 @@
 package obsstore
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -22,7 +23,10 @@ type Driver struct {
 	signer    wire.SignerV4
 }
 
-var _ store.ForeignDriver = (*Driver)(nil)
+var (
+	_ store.ForeignDriver = (*Driver)(nil)
+	_ store.BucketsDriver = (*Driver)(nil)
+)
 
 // Foreign implements [store.ForeignDriver]. Path style, which Huawei Cloud has not, tells another's server: Ceph is one that
 // understands the SDKs of OBS.
@@ -39,6 +43,7 @@ func New(cfg store.Config) (*Driver, error) {
 		Permissions: permissions,
 		Hints:       hints,
 		Locate:      d.locate,
+		Buckets:     wire.BucketListing{Locate: d.locateAccount},
 		Sign:        d.sign,
 		ParseTime:   wire.ParseISO8601,
 	}
@@ -104,11 +109,32 @@ func (d *Driver) locate(b mpu.Bucket) (wire.Place, error) {
 	return d.endpoint.Place(b.Name, region, d.pathStyle), nil
 }
 
+// locateAccount is where the account's buckets are listed (support.huaweicloud.com/intl/en-us/api-obs/obs_04_0020.html).
+func (d *Driver) locateAccount(region string) (wire.Place, error) {
+	region = cmp.Or(region, d.region)
+	b := mpu.Bucket{Store: "obs", Name: mpu.AnyBucket}
+	switch {
+	case region != "":
+		if err := wire.CheckRegion(b, region); err != nil {
+			return wire.Place{}, err
+		}
+	case !d.v2 || d.endpoint.IsZero():
+		return wire.Place{}, wire.MissingRegion(b, "write region=cn-north-4, or set a default")
+	}
+	if d.endpoint.IsZero() {
+		return wire.Place{Scheme: "https", Address: "obs." + region + ".myhuaweicloud.com", InPath: true, Region: region}, nil
+	}
+	return d.endpoint.Account(region)
+}
+
 // unsigned is the only hash of a body without chunks that OBS documents
 // (support.huaweicloud.com/intl/en-us/obs_faq/obs_faq_0274.html).
 const unsigned = "UNSIGNED-PAYLOAD"
 
 func (d *Driver) sign(req *http.Request, s wire.Signing) error {
+	if s.Place.Bucket == "" {
+		req.Header.Set("X-Amz-Location", "true") // or the listing of buckets does not say where they are
+	}
 	if d.v2 {
 		return signV2(req, s)
 	}

@@ -54,6 +54,7 @@ var codes = wire.Codes{
 
 // permissions is what each operation needs.
 var permissions = map[store.Op]string{
+	store.ListBuckets: "grant oss:ListBuckets on acs:oss:*:*:*",
 	store.ListUploads: "grant oss:ListMultipartUploads on acs:oss:*:*:{bucket}",
 	store.ListParts:   "grant oss:ListParts on acs:oss:*:*:{bucket}/*",
 	store.AbortUpload: "grant oss:AbortMultipartUpload on acs:oss:*:*:{bucket}/*",

@@ -2,6 +2,7 @@
 package ossstore
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -24,7 +25,7 @@ type Driver struct {
 	pathStyle bool
 }
 
-var _ store.Driver = (*Driver)(nil)
+var _ store.BucketsDriver = (*Driver)(nil)
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
 func New(cfg store.Config) (*Driver, error) {
@@ -50,6 +51,7 @@ func New(cfg store.Config) (*Driver, error) {
 		Hints:       hints,
 		EncodingURL: true,
 		Locate:      d.locate,
+		Buckets:     wire.BucketListing{Locate: d.locateAccount, Most: "max-keys", After: "marker"},
 		Sign:        sign,
 		ParseTime:   wire.ParseISO8601,
 	}); err != nil {
@@ -81,12 +83,28 @@ func (d *Driver) locate(b mpu.Bucket) (wire.Place, error) {
 	return d.endpoint.Place(b.Name, region, inPath), nil
 }
 
+// locateAccount is where the account's buckets are listed: in any region, those of all
+// (alibabacloud.com/help/en/oss/developer-reference/listbuckets).
+func (d *Driver) locateAccount(region string) (wire.Place, error) {
+	region = strings.TrimPrefix(cmp.Or(region, d.region), "oss-")
+	b := mpu.Bucket{Store: "oss", Name: mpu.AnyBucket}
+	if region == "" {
+		return wire.Place{}, wire.MissingRegion(b, "the signature holds it: write region=cn-hangzhou, or set a default")
+	}
+	if err := wire.CheckRegion(b, region); err != nil {
+		return wire.Place{}, err
+	}
+	if d.endpoint.IsZero() {
+		return wire.Place{Scheme: "https", Address: "oss-" + region + ".aliyuncs.com", InPath: true, Region: region}, nil
+	}
+	return d.endpoint.Account(region)
+}
+
 func sign(req *http.Request, s wire.Signing) error {
 	product := "oss"
 	sc := &signer.SigningContext{
 		Product: &product,
 		Region:  &s.Place.Region,
-		Bucket:  &s.Place.Bucket,
 		Request: req,
 		Credentials: &credentials.Credentials{
 			AccessKeyID:     s.Credentials.AccessKeyID,
@@ -94,6 +112,9 @@ func sign(req *http.Request, s wire.Signing) error {
 			SecurityToken:   s.Credentials.SessionToken,
 		},
 		Time: s.Now,
+	}
+	if s.Place.Bucket != "" {
+		sc.Bucket = &s.Place.Bucket
 	}
 	if s.Key != "" {
 		sc.Key = &s.Key

@@ -115,3 +115,39 @@ func TestWrongEndpoint(t *testing.T) {
 		t.Errorf("%v, want denied with %q", err, want)
 	}
 }
+
+func TestBuckets(t *testing.T) { sandboxtest.Buckets(t, sandbox.OSS, open) }
+
+func TestBucketsInHost(t *testing.T) {
+	c := sandboxtest.Start(t, sandbox.OSS, sandbox.Options{})
+	page, err := open(t, c.InHost("http://oss-{region}.aliyuncs.com"), 0).(store.BucketsDriver).ListBuckets(t.Context(), c.Bucket, "")
+	if err != nil || len(page.Buckets) != 1 || page.Buckets[0] != c.Bucket {
+		t.Errorf("%+v, %v; want %s", page, err, c.Bucket)
+	}
+}
+
+func TestLocateAccount(t *testing.T) {
+	for _, tt := range []struct {
+		cfg    store.Config
+		region string
+		want   string // scheme, address and, if it is another, the host
+		kind   mpu.Kind
+	}{
+		{store.Config{Region: "oss-cn-shanghai"}, "", "https://oss-cn-shanghai.aliyuncs.com", 0},
+		{store.Config{}, "cn-beijing", "https://oss-cn-beijing.aliyuncs.com", 0},
+		{store.Config{}, "", "", mpu.Invalid},
+		{store.Config{Endpoint: "https://{bucket}.example.com", Region: "r"}, "", "", mpu.Invalid},
+		{store.Config{}, "x.evil.example", "", mpu.Refused},
+	} {
+		tt.cfg.Credentials = creds
+		d, err := New(tt.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.locateAccount(tt.region)
+		got := strings.TrimSpace(p.Scheme + "://" + p.Address + " " + p.Host)
+		if err == nil && (got != tt.want || !p.InPath || p.Bucket != "") || !errors.Is(err, tt.kind) && tt.kind != 0 || err != nil && tt.kind == 0 {
+			t.Errorf("%+v in %q: %+v, %v; want %q, %v", tt.cfg, tt.region, p, err, tt.want, tt.kind)
+		}
+	}
+}

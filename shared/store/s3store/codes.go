@@ -72,6 +72,7 @@ var codes = wire.Codes{
 
 // permissions is what each operation needs (docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html).
 var permissions = map[store.Op]string{
+	store.ListBuckets: "grant s3:ListAllMyBuckets on *",
 	store.ListUploads: "grant s3:ListBucketMultipartUploads on arn:{partition}:s3:::{bucket}",
 	store.ListParts: "grant s3:ListMultipartUploadParts on arn:{partition}:s3:::{bucket}/*; " +
 		"ListParts of an SSE-KMS upload also needs kms:Decrypt on its key",

@@ -2,6 +2,7 @@
 package s3store
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,7 +31,10 @@ type Driver struct {
 	learnt    sync.Map // bucket name → region that the service has told
 }
 
-var _ store.ForeignDriver = (*Driver)(nil)
+var (
+	_ store.ForeignDriver = (*Driver)(nil)
+	_ store.BucketsDriver = (*Driver)(nil)
+)
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
 func New(cfg store.Config) (*Driver, error) {
@@ -45,6 +49,7 @@ func New(cfg store.Config) (*Driver, error) {
 		// Of the servers that merely speak S3, some encode without saying so, and others say nothing of the sort.
 		EncodingURL: cfg.Endpoint == "",
 		Locate:      d.locate,
+		Buckets:     wire.BucketListing{Locate: d.locateAccount, Most: "max-buckets", After: "continuation-token"},
 		Sign:        d.sign,
 		ParseTime:   wire.ParseISO8601,
 		Moved:       d.moved,
@@ -92,6 +97,24 @@ func (d *Driver) locate(b mpu.Bucket) (wire.Place, error) {
 	}
 	p := d.place(b.Name, region)
 	p.Partition, p.Learnt = partitionOf(region).name, learnt
+	return p, nil
+}
+
+// locateAccount is where the account's buckets are listed: in any region, those of all.
+func (d *Driver) locateAccount(region string) (wire.Place, error) {
+	region = cmp.Or(region, d.region, defaultRegion)
+	if err := wire.CheckRegion(mpu.Bucket{Store: "s3", Name: mpu.AnyBucket}, region); err != nil {
+		return wire.Place{}, err
+	}
+	partition := partitionOf(region)
+	p := wire.Place{Scheme: "https", Address: "s3." + region + "." + partition.suffix, InPath: true, Region: region}
+	if !d.endpoint.IsZero() {
+		var err error
+		if p, err = d.endpoint.Account(region); err != nil {
+			return wire.Place{}, err
+		}
+	}
+	p.Partition = partition.name
 	return p, nil
 }
 

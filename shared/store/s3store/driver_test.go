@@ -284,3 +284,40 @@ func TestLeavesOut(t *testing.T) {
 		}
 	}
 }
+
+func TestBuckets(t *testing.T) { sandboxtest.Buckets(t, sandbox.S3, open) }
+
+func TestBucketsInHost(t *testing.T) {
+	c := sandboxtest.Start(t, sandbox.S3, sandbox.Options{})
+	page, err := open(t, c.InHost("http://s3.{region}.amazonaws.com"), 0).(store.BucketsDriver).ListBuckets(t.Context(), c.Bucket, "")
+	if err != nil || len(page.Buckets) != 1 || page.Buckets[0] != c.Bucket {
+		t.Errorf("%+v, %v; want %s", page, err, c.Bucket)
+	}
+}
+
+func TestLocateAccount(t *testing.T) {
+	for _, tt := range []struct {
+		cfg    store.Config
+		region string
+		want   string // scheme, address and, if it is another, the host
+		kind   mpu.Kind
+	}{
+		{store.Config{}, "", "https://s3.us-east-1.amazonaws.com", 0},
+		{store.Config{Region: "eu-west-1"}, "", "https://s3.eu-west-1.amazonaws.com", 0},
+		{store.Config{Region: "eu-west-1"}, "cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn", 0},
+		{store.Config{Endpoint: "http://127.0.0.1:9000"}, "", "http://127.0.0.1:9000", 0},
+		{store.Config{Endpoint: "https://{bucket}.example.com"}, "", "", mpu.Invalid},
+		{store.Config{}, "x.evil.example", "", mpu.Refused},
+	} {
+		tt.cfg.Credentials = creds
+		d, err := New(tt.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.locateAccount(tt.region)
+		got := strings.TrimSpace(p.Scheme + "://" + p.Address + " " + p.Host)
+		if err == nil && (got != tt.want || !p.InPath || p.Bucket != "") || !errors.Is(err, tt.kind) && tt.kind != 0 || err != nil && tt.kind == 0 {
+			t.Errorf("%+v in %q: %+v, %v; want %q, %v", tt.cfg, tt.region, p, err, tt.want, tt.kind)
+		}
+	}
+}

@@ -23,6 +23,8 @@ type Dialect struct {
 	EncodingURL bool
 	// Locate says where a bucket is to be asked. Its errors say what is missing in the settings.
 	Locate func(b mpu.Bucket) (Place, error)
+	// Buckets says how the account's buckets are listed.
+	Buckets BucketListing
 	// Sign signs a request that is otherwise complete.
 	Sign func(req *http.Request, s Signing) error
 	// ParseTime reads a time as the service writes it. It returns the zero time for what is none.

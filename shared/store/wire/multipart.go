@@ -153,7 +153,7 @@ func (q *query) number(name string, n int) {
 	}
 }
 
-// A call is one of the three operations on its way out.
+// A call is one of the operations on its way out.
 type call struct {
 	op     store.Op
 	method string
@@ -168,10 +168,7 @@ func (m *Multipart) send(ctx context.Context, c call) error {
 	if err := ctx.Err(); err != nil {
 		return failed(ctx, 0, err)
 	}
-	if err := CheckBucket(c.bucket); err != nil {
-		return err
-	}
-	place, err := m.dialect.Locate(c.bucket)
+	place, err := m.locate(c)
 	if err != nil {
 		return err
 	}
@@ -184,6 +181,17 @@ func (m *Multipart) send(ctx context.Context, c call) error {
 		return &mpu.Error{Message: "the request could not be signed", Err: err}
 	}
 	return Conceal(m.exchange(ctx, c, place, req), req, creds)
+}
+
+// locate says where a call goes.
+func (m *Multipart) locate(c call) (Place, error) {
+	if c.op == store.ListBuckets {
+		return m.dialect.Buckets.Locate(c.bucket.Region)
+	}
+	if err := CheckBucket(c.bucket); err != nil {
+		return Place{}, err
+	}
+	return m.dialect.Locate(c.bucket)
 }
 
 // exchange sends a request and judges its answer. The error may repeat what the answer says.

@@ -75,6 +75,10 @@ func (s *SignerV4) Sign(req *http.Request, g Signing, bodyHash string) {
 	names := "host;x-amz-content-sha256;x-amz-date"
 	req.Header["X-Amz-Content-Sha256"] = []string{bodyHash}
 	req.Header["X-Amz-Date"] = []string{stamp}
+	location := req.Header.Get("X-Amz-Location") // of a listing of buckets
+	if location != "" {
+		names += ";x-amz-location"
+	}
 	if g.Credentials.SessionToken != "" {
 		names += ";x-amz-security-token"
 		req.Header["X-Amz-Security-Token"] = []string{g.Credentials.SessionToken}
@@ -90,6 +94,9 @@ func (s *SignerV4) Sign(req *http.Request, g Signing, bodyHash string) {
 	b = append(b, canonicalHost(req)...)
 	b = append(append(append(b, "\nx-amz-content-sha256:"...), bodyHash...), "\nx-amz-date:"...)
 	b = append(b, stamp...)
+	if location != "" {
+		b = append(append(b, "\nx-amz-location:"...), location...)
+	}
 	if g.Credentials.SessionToken != "" {
 		b = append(append(b, "\nx-amz-security-token:"...), strings.TrimSpace(g.Credentials.SessionToken)...)
 	}
