@@ -35,7 +35,7 @@ type Platform struct {
 	// Credentials returns the platform's own credentials for a store, taken from the call where the platform renews them
 	// with every call. It returns ErrNoCredentials for a store that the platform has none for.
 	Credentials func(ctx context.Context, scheme string) (store.Credentials, error)
-	// Log receives the log lines, one JSON object each. Default os.Stdout.
+	// Log receives the log lines, one JSON object each, within a tenth of a second. Default os.Stdout.
 	Log io.Writer
 	// Now is the clock of the cutoffs. Default time.Now.
 	Now func() time.Time
@@ -53,6 +53,7 @@ type Handler struct {
 	platform Platform
 	settings Settings
 	log      *slog.Logger
+	lines    *lines // what log is written through
 	mu       sync.Mutex
 	services map[string]*service
 	budget   *store.Budget
@@ -75,9 +76,10 @@ func New(p Platform) (*Handler, error) {
 	if p.Log == nil {
 		p.Log = os.Stdout
 	}
-	log := slog.New(slog.NewJSONHandler(p.Log, &slog.HandlerOptions{Level: settings.LogLevel}))
+	lines := newLines(p.Log)
+	log := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: settings.LogLevel}))
 	p.Environ = nil // it holds secrets, and has been read
-	h := &Handler{platform: p, settings: settings, log: log, services: map[string]*service{}, budget: store.NewBudget(settings.Concurrency)}
+	h := &Handler{platform: p, settings: settings, log: log, lines: lines, services: map[string]*service{}, budget: store.NewBudget(settings.Concurrency)}
 	for _, b := range settings.Buckets {
 		if _, err := h.service(b.Bucket.Store); err != nil {
 			return nil, nameSetting(b.Bucket.Store, err)
@@ -250,6 +252,7 @@ func (h *Handler) conclude(ctx context.Context, report *Report) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	h.log.LogAttrs(ctx, level, "report", attrs...)
+	h.lines.flush()
 }
 
 // open returns the store that a bucket is in: its driver, and around every request, from the outside in, a retry, the

@@ -53,6 +53,7 @@ func (h *Handler) answerHTTP(ctx context.Context, r *trigger.HTTPRequest) Respon
 // refuseHTTP is the answer to a web request that is not acted on. It is the sender's mistake, and no failure of the function.
 func (h *Handler) refuseHTTP(r *trigger.HTTPRequest, err error) Response {
 	h.log.Warn("web request refused", "platform", r.Platform, "method", clip(r.Method, 40), "path", clip(h.withoutToken(r.Path), 200), "error", err.Error())
+	h.lines.flush()
 	return respond(statusOf(err), map[string]string{"error": err.Error()})
 }
 

@@ -73,9 +73,9 @@ func newNetwork(t *testing.T, sb *sandbox.Sandbox) *network {
 		return &tls.Config{Certificates: []tls.Certificate{n.authority.issue(t, certificate{host: host})}}
 	}
 	// The client is the function's own: only where connections go, and whose certificates are believed, is changed.
-	n.client = wire.NewClient()
+	n.client = wire.NewClient(wire.RequestTime)
 	transport := n.client.Transport.(*http.Transport)
-	transport.DialContext = n.dial
+	transport.DialContext = wire.Timed(n.dial, wire.RequestTime)
 	transport.TLSClientConfig.RootCAs = n.authority.pool
 	transport.Proxy = nil
 	t.Cleanup(transport.CloseIdleConnections)

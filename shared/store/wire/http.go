@@ -32,24 +32,26 @@ const (
 )
 
 const (
-	requestTimeout = 30 * time.Second
-	userAgent      = "partsweep"
+	// RequestTime is how long a request and its whole answer may take.
+	RequestTime = 30 * time.Second
+
+	userAgent = "partsweep"
 )
 
 // NewClient returns a client as partsweep wants it: HTTP/1.1, enough kept connections for hundreds of requests in flight to
-// one host, every wait bounded, certificates verified, no cookies, no redirects, proxies from the environment.
-func NewClient() *http.Client {
+// one host, certificates verified, no cookies, no redirects, proxies from the environment. Every wait is bounded: a request
+// and its whole answer take no longer than limit.
+func NewClient(limit time.Duration) *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // the stores speak nothing else, and one slow answer must not hold up the others
 	return &http.Client{
-		Timeout: requestTimeout,
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+			DialContext:            Timed(dialer.DialContext, limit),
 			TLSHandshakeTimeout:    5 * time.Second,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			ResponseHeaderTimeout:  20 * time.Second,
-			IdleConnTimeout:        60 * time.Second,
+			IdleConnTimeout:        limit - limit/6, // before its time is up
 			MaxResponseHeaderBytes: maxHeader,
 			MaxIdleConns:           1024,
 			MaxIdleConnsPerHost:    512,
@@ -60,12 +62,42 @@ func NewClient() *http.Client {
 	}
 }
 
+// Timed gives every request on the connections that dial makes so much time, from when it is written until its answer has been
+// read, and as much to what goes on before the first. It costs a tenth of what a context with a deadline for each request
+// does, and bounds the same, since a connection carries one request at a time.
+func Timed(dial DialFunc, limit time.Duration) DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return timedConn{conn, limit}, nil
+	}
+}
+
+// A DialFunc is what http.Transport connects with.
+type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+type timedConn struct {
+	net.Conn
+	limit time.Duration
+}
+
+// Write implements [net.Conn].
+func (c timedConn) Write(b []byte) (int, error) {
+	if err := c.SetDeadline(time.Now().Add(c.limit)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-var shared = sync.OnceValue(NewClient)
+var shared = sync.OnceValue(func() *http.Client { return NewClient(RequestTime) })
 
 // Client returns the client to send with: the process's one if c is nil, and otherwise one that is like c, but follows no
-// redirect and keeps no cookies. A signed request is for one host only.
+// redirect and keeps no cookies. A signed request is for one host only. How long a request may take is for c's transport to
+// say.
 func Client(c *http.Client) *http.Client {
 	if c == nil {
 		return shared()
@@ -125,18 +157,14 @@ func readAll(resp *http.Response, most int64) ([]byte, error) {
 
 // Send sends one request and returns the answer with its body unread, for [Release] to end. Errors are as with [Do].
 //
-// It uses the client's transport and nothing else of it but the timeout. The rest of http.Client is there for redirects,
-// cookies and credentials in URLs, none of which there may be, and it parses a Location that nobody follows: one that cannot
-// be parsed would cost the whole answer, and be quoted in the error.
+// It uses the client's transport and nothing else of it. The rest of http.Client is there for redirects, cookies and
+// credentials in URLs, none of which there may be, and it parses a Location that nobody follows: one that cannot be parsed
+// would cost the whole answer, and be quoted in the error. Its Timeout would be a context for every request; see [Timed].
 func Send(ctx context.Context, c *http.Client, req *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failed(ctx, 0, err)
 	}
-	limited, cancel := ctx, context.CancelFunc(nothing)
-	if c.Timeout > 0 {
-		limited, cancel = context.WithTimeout(ctx, c.Timeout)
-	}
-	req = req.WithContext(limited)
+	req = req.WithContext(ctx)
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", userAgent)
 	}
@@ -145,28 +173,9 @@ func Send(ctx context.Context, c *http.Client, req *http.Request) (*http.Respons
 	}
 	resp, err := c.Transport.RoundTrip(req)
 	if err != nil {
-		cancel()
 		return nil, failed(ctx, 0, err)
 	}
-	if resp.Body == http.NoBody {
-		cancel()
-	} else {
-		resp.Body = &limitedBody{resp.Body, cancel}
-	}
 	return resp, nil
-}
-
-func nothing() {}
-
-// A limitedBody ends the time of its request when it is closed.
-type limitedBody struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-}
-
-func (b *limitedBody) Close() error {
-	defer b.cancel()
-	return b.ReadCloser.Close()
 }
 
 // once is an empty body that cannot be rewound. With no body at all, net/http sends a GET again by itself when a kept

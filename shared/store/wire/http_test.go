@@ -52,7 +52,7 @@ func TestDo(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 		io.WriteString(w, "body")
 	})
-	answer, err := Do(t.Context(), NewClient(), get(t, s.URL+"/a%2Fb?c"), maxPage)
+	answer, err := Do(t.Context(), NewClient(RequestTime), get(t, s.URL+"/a%2Fb?c"), maxPage)
 	if err != nil || answer.Status != 404 || string(answer.Body) != "body" || answer.Header.Get("X-Answer") != "yes" {
 		t.Errorf("%+v, %v", answer, err)
 	}
@@ -74,11 +74,11 @@ func TestDoBoundsTheBody(t *testing.T) {
 			}
 		}
 	})
-	_, err := Do(t.Context(), NewClient(), get(t, s.URL+"/good"), maxPage)
+	_, err := Do(t.Context(), NewClient(RequestTime), get(t, s.URL+"/good"), maxPage)
 	if e := kind(t, err, 0); !errors.Is(e, errTooLong) {
 		t.Error(err)
 	}
-	answer, err := Do(t.Context(), NewClient(), get(t, s.URL+"/error"), maxPage)
+	answer, err := Do(t.Context(), NewClient(RequestTime), get(t, s.URL+"/error"), maxPage)
 	if err != nil || len(answer.Body) != maxSmall {
 		t.Errorf("%v; want the first %d bytes of the error", err, maxSmall)
 	}
@@ -90,7 +90,7 @@ func TestDoBoundsTheHeader(t *testing.T) {
 			w.Header().Add("X-A", strings.Repeat("a", 1<<10))
 		}
 	})
-	_, err := Do(t.Context(), NewClient(), get(t, s.URL), maxPage)
+	_, err := Do(t.Context(), NewClient(RequestTime), get(t, s.URL), maxPage)
 	if kind(t, err, mpu.Transient); !strings.Contains(err.Error(), "headers exceeded") {
 		t.Error(err)
 	}
@@ -147,7 +147,7 @@ func TestOneRequestPerCall(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}
 	})
-	client := NewClient()
+	client := NewClient(RequestTime)
 	for _, method := range []string{http.MethodGet, http.MethodDelete} {
 		requests.Store(0)
 		req := get(t, s.URL)
@@ -171,6 +171,18 @@ func TestDoFailures(t *testing.T) {
 			<-hang
 		case "/cut":
 			panic(http.ErrAbortHandler)
+		case "/drip":
+			for {
+				select {
+				case <-hang:
+					return
+				case <-r.Context().Done():
+					return
+				case <-time.After(time.Millisecond):
+					io.WriteString(w, "x")
+					w.(http.Flusher).Flush()
+				}
+			}
 		case "/short":
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, "short")
@@ -187,9 +199,8 @@ func TestDoFailures(t *testing.T) {
 	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
 	tlsServer.StartTLS()
 	t.Cleanup(tlsServer.Close)
-	slow := NewClient()
-	slow.Timeout = 20 * time.Millisecond
-	noName := NewClient()
+	slow := NewClient(20 * time.Millisecond)
+	noName := NewClient(RequestTime)
 	noName.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: "b.example", IsNotFound: true}
 	}
@@ -201,6 +212,7 @@ func TestDoFailures(t *testing.T) {
 		is     error
 	}{
 		{"slow server", s.URL + "/hang", slow, mpu.Transient, nil},
+		{"byte by byte", s.URL + "/drip", slow, mpu.Transient, nil},
 		{"cut", s.URL + "/cut", nil, mpu.Transient, io.EOF},
 		{"less than promised", s.URL + "/short", nil, mpu.Transient, io.ErrUnexpectedEOF},
 		{"cut between chunks", s.URL + "/chunks", nil, mpu.Transient, io.ErrUnexpectedEOF},
@@ -212,7 +224,7 @@ func TestDoFailures(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			client := tt.client
 			if client == nil {
-				client = NewClient()
+				client = NewClient(RequestTime)
 			}
 			_, err := Do(t.Context(), client, get(t, tt.url+"?Signature=sssh"), maxPage)
 			e := kind(t, err, tt.want)
@@ -244,7 +256,7 @@ func TestDoContext(t *testing.T) {
 		<-hang
 	})
 	t.Cleanup(func() { close(hang) }) // before the server is closed
-	client := NewClient()
+	client := NewClient(RequestTime)
 	for _, path := range []string{"/headers", "/body"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		_, err := Do(ctx, client, get(t, s.URL+path), maxPage)
@@ -293,7 +305,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(s.Close)
-	client := NewClient()
+	client := NewClient(RequestTime)
 	const flying = 128
 	for range 3 {
 		var wg sync.WaitGroup
@@ -308,6 +320,23 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 	if n := dials.Load(); n > flying*3/2 {
 		t.Errorf("%d connections for %d at a time", n, flying)
+	}
+}
+
+// The time for an answer is each request's own: a connection that was idle for longer than that can still be used or is left
+// alone, and so can one that many requests use one after the other.
+func TestTimeIsEachRequests(t *testing.T) {
+	t.Parallel()
+	const limit = time.Second
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(limit / 10) })
+	client := NewClient(limit)
+	for i := range 12 {
+		if i == 1 {
+			time.Sleep(limit * 11 / 10)
+		}
+		if _, err := Do(t.Context(), client, get(t, s.URL), maxPage); err != nil {
+			t.Errorf("request %d: %v", i, err)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func newMultipart(t *testing.T, url string, change func(*store.Config, *Dialect)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := store.Config{Credentials: someCredentials, Client: NewClient()}
+	cfg := store.Config{Credentials: someCredentials, Client: NewClient(RequestTime)}
 	d := Dialect{
 		Codes:       Codes{"NoSuchUpload": mpu.Gone, "NoSuchBucket": mpu.Missing, "AccessDenied": mpu.Denied, "InternalError": mpu.Transient, "Expired": mpu.Denied},
 		Permissions: map[store.Op]string{store.ListUploads: "list on {bucket}", store.ListParts: "parts in {region}", store.AbortUpload: "abort on {partition}"},

@@ -58,7 +58,7 @@ func (c *Cloud) Config() store.Config {
 		Endpoint:    c.URL(c.Service),
 		PathStyle:   c.Service != sandbox.COS,
 		Credentials: Credentials(store.Credentials{AccessKeyID: sandbox.AccessKeyID, SecretAccessKey: sandbox.SecretAccessKey, SessionToken: sandbox.SessionToken}),
-		Client:      &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: 10 * time.Second},
+		Client:      &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}},
 	}
 }
 
