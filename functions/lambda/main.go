@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -20,6 +22,7 @@ import (
 
 func main() {
 	handler.SetUp()
+	useShare(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	h, err := handler.New(handler.Platform{Name: "lambda", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
@@ -28,4 +31,14 @@ func main() {
 	lambda.Start(func(ctx context.Context, event json.RawMessage) (any, error) {
 		return h.Handle(ctx, event)
 	})
+}
+
+// useShare leaves one thread at a time to Go where the function has less than one CPU: below 1,769 MB it has that share of one
+// (docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), and of the two that Go sees, the second only costs the
+// time to wake it up.
+func useShare(memory string) {
+	const oneCPU = 1769
+	if mb, err := strconv.Atoi(memory); err == nil && mb < oneCPU && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
 }

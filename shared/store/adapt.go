@@ -27,9 +27,9 @@ func (b *Budget) share() int { return max(1, b.total/max(1, int(b.active.Load())
 
 // A Gate finds out how much one bucket bears, and lets no more through. All operations on a bucket go through one gate.
 //
-// How many are in flight follows from Little's law: what got through in the last moment, times how long each operation takes
-// at its best, is what is really at work; twice that may be in flight. So the number doubles every moment for as long as
-// that brings more through, and where a service only queues it stops. It starts with a few.
+// It starts with a few in flight. Every answer that does not take much longer than is usual lets one more in, so that their number doubles every round trip for as long as that brings more through; where a service, or a
+// function's share of the CPU, only queues, it stops. From above it is bounded by Little's law: what got through in the last
+// moment, times how long each operation usually takes, is what was really at work; twice that may be in flight.
 //
 // A service that asks to slow down sets a pace for the operation that it refused: while it refuses, what it lets through is its
 // limit. The pace stays just under that and rises slowly, so that a limit which has risen is found again. That fails a
@@ -51,7 +51,7 @@ type Gate struct {
 
 const (
 	firstLimit = 16
-	moment     = 25 * time.Millisecond
+	moment     = 50 * time.Millisecond
 )
 
 // NewGate returns a gate for one bucket.
@@ -148,22 +148,44 @@ func (g *Gate) leave(op Op, begun time.Time, err error) {
 	} else {
 		p.passed(now)
 		if !errors.Is(err, mpu.Transient) {
-			g.work += p.best(now, now.Sub(begun))
+			g.answered(p, now.Sub(begun))
 		}
 	}
 	g.measure(now)
 	g.free()
 }
 
-// measure ends a moment and sets how many may be in flight from what was done in it.
+// answered takes in how long an answer took, and lets one more in flight if all places are taken, nothing else limits them,
+// and answers do not take longer for it.
+func (g *Gate) answered(p *pacer, took time.Duration) {
+	usual := p.latency.add(took)
+	g.work += usual
+	if took < 2*usual && g.inFlight >= g.limit && p.rate == 0 {
+		g.limit = min(g.limit+1, g.budget.total)
+	}
+}
+
+// measure ends a moment, and bounds how many may be in flight by what was done in it. Where an operation has a pace, answers
+// tell nothing of how many there could be, and the bound is the limit.
 func (g *Gate) measure(now time.Time) {
-	passed := now.Sub(g.began)
-	if passed < moment {
+	passed, least := now.Sub(g.began), moment
+	for _, p := range g.ops {
+		least = max(least, 4*p.latency.low) // answers to what was sent together come together
+	}
+	if passed < least {
 		return
 	}
-	if passed < 10*moment { // or else it was idle, which says nothing
-		atWork := int(g.work / passed)
-		g.limit = max(firstLimit, min(2*atWork+firstLimit/2, g.budget.total))
+	paced := false
+	for _, p := range g.ops {
+		p.latency.endMoment(now)
+		paced = paced || p.rate > 0
+	}
+	if passed < 10*least { // or else it was idle, which says nothing
+		bound := min(2*int(g.work/passed)+firstLimit/2, g.budget.total)
+		if !paced {
+			bound = min(bound, g.limit)
+		}
+		g.limit = max(firstLimit, bound)
 	}
 	g.began, g.work = now, 0
 }
@@ -213,12 +235,13 @@ type pacer struct {
 	raised    time.Time // when the rate was last raised
 	quiet     time.Time // since when nothing was refused
 
-	recent      int // got through since the beginning of this second
+	recent      int // got through in the last moments
 	recentSince time.Time
-	lastRate    float64 // in the second before
+	lastRate    float64 // a second, in the moments before
 
-	low, lowBefore time.Duration // the least that it took, in this spell and in the one before
-	lowSince       time.Time
+	odd, of int // refused, of so many that got through lately
+
+	latency latency
 }
 
 const (
@@ -248,6 +271,9 @@ func (p *pacer) turn(now time.Time) time.Duration {
 func (p *pacer) passed(now time.Time) {
 	p.count++
 	p.recent++
+	if p.of++; p.of == 1000 {
+		p.odd, p.of = p.odd/2, p.of/2
+	}
 	if p.recentSince.IsZero() {
 		p.recentSince = now
 	}
@@ -266,16 +292,24 @@ func (p *pacer) passed(now time.Time) {
 
 // refused takes in an answer that asks to slow down.
 func (p *pacer) refused(now time.Time, wait time.Duration) {
+	p.odd++
+	if wait == 0 && p.odd*100 < max(p.of, 100) {
+		return // one or two among hundreds are nobody's limit
+	}
 	p.quiet = now
 	if p.measuring.IsZero() {
 		p.measuring, p.count, p.refusals = now, 0, 0
 		if p.rate > 0 {
-			p.rate *= 0.97 // it has crept up to the limit
+			// It has crept up to the limit; or the service refuses some at random, which no pace helps against.
+			p.rate = max(p.rate*0.97, p.known*0.9)
+			if p.known == 0 {
+				p.known = p.rate
+			}
 		} else {
 			p.rate = max(p.throughput(now)/2, 10)
 		}
 	}
-	if now.Sub(p.measuring) > measureFor/6 { // what was under way when the pace fell says nothing
+	if now.Sub(p.measuring) > measureFor/3 { // what was under way when the pace fell says nothing
 		p.refusals++
 	}
 	p.settle(now)
@@ -292,13 +326,14 @@ func (p *pacer) throughput(now time.Time) float64 {
 	return p.lastRate
 }
 
-// settle ends the measuring after a while. What got through is the limit if the service went on to refuse.
+// settle ends the measuring after a while. What got through is the limit if the service went on to refuse; a few refusals are
+// of what was sent before.
 func (p *pacer) settle(now time.Time) {
 	passed := now.Sub(p.measuring)
 	if passed < measureFor {
 		return
 	}
-	if p.refusals > 1 {
+	if p.refusals > p.count/20 {
 		p.known = float64(p.count) / passed.Seconds()
 	}
 	if p.known > 0 {
@@ -314,28 +349,58 @@ func (p *pacer) raise(now time.Time) {
 	if since < 100*time.Millisecond {
 		return
 	}
-	slope := 0.003 * math.Pow(2, now.Sub(p.quiet).Seconds()/10)
+	slope := min(0.003*math.Pow(2, now.Sub(p.quiet).Seconds()/10), 1)
 	switch {
 	case p.known == 0:
-		slope = 1
+		slope = 3
 	case p.rate < p.known*under:
 		slope = 0.1
 	}
-	p.rate *= 1 + min(slope, 1)*since.Seconds()
+	p.rate *= 1 + slope*min(since.Seconds(), 1)
 	p.raised = now
 	if p.known > 0 && p.rate > 4*p.known {
 		p.rate, p.known = 0, 0 // the limit is gone
 	}
 }
 
-// best returns the least that the operation has taken of late.
-func (p *pacer) best(now time.Time, took time.Duration) time.Duration {
-	if now.Sub(p.lowSince) > spell {
-		p.lowBefore, p.low, p.lowSince = p.low, took, now
+// A latency is how long an operation takes while the service is at ease: the least of the means of recent moments. The
+// least of single answers would not do: a store's slowest answers take ten times as long as its fastest, however little it
+// is asked.
+type latency struct {
+	sum time.Duration
+	n   int // answers in this moment
+
+	low, lowBefore time.Duration // in this spell and in the one before, zero for none
+	lowSince       time.Time
+}
+
+// enough answers make a mean.
+const enough = 8
+
+// add takes an answer in, and returns what is usual, which is what it took itself while nothing is known.
+func (l *latency) add(took time.Duration) (usual time.Duration) {
+	l.sum, l.n = l.sum+took, l.n+1
+	if l.low == 0 && l.n >= enough {
+		l.low = l.sum / time.Duration(l.n)
 	}
-	p.low = min(p.low, took)
-	if p.lowBefore > 0 {
-		return min(p.low, p.lowBefore)
+	switch {
+	case l.low == 0 && l.lowBefore == 0:
+		return took
+	case l.low == 0 || l.lowBefore > 0 && l.lowBefore < l.low:
+		return l.lowBefore
 	}
-	return p.low
+	return l.low
+}
+
+func (l *latency) endMoment(now time.Time) {
+	if l.n < enough {
+		return
+	}
+	if now.Sub(l.lowSince) > spell {
+		l.lowBefore, l.low, l.lowSince = l.low, 0, now
+	}
+	if mean := l.sum / time.Duration(l.n); l.low == 0 || mean < l.low {
+		l.low = mean
+	}
+	l.sum, l.n = 0, 0
 }

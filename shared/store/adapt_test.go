@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,7 +18,9 @@ import (
 type service struct {
 	script
 	takes time.Duration
+	tail  bool          // some take a third of that, and some many times as long, as stores do
 	cap   float64       // a second, 0 for none
+	moody float64       // the share that it refuses, whatever it bears
 	hands chan struct{} // nil for as many as it takes
 	after time.Duration // what it asks to wait
 
@@ -44,10 +47,18 @@ func (s *service) AbortUpload(ctx context.Context, _ mpu.Upload) error {
 		s.hands <- struct{}{}
 		defer func() { <-s.hands }()
 	}
-	time.Sleep(s.takes)
+	takes := s.takes
+	if s.tail {
+		takes = takes/3 + time.Duration(rand.ExpFloat64()*float64(takes)*2/3)
+	}
+	time.Sleep(takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
+	if s.moody > 0 && rand.Float64() < s.moody {
+		s.refused++
+		return &mpu.Error{Kind: mpu.Transient, Status: 503, Code: "SlowDown"}
+	}
 	if s.cap > 0 {
 		if s.full.Before(now) {
 			s.full = now
@@ -97,14 +108,24 @@ func gated(s *service, b *store.Budget) *store.Store {
 }
 
 func TestGateOpensAsFarAsTheServiceGoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &service{takes: 20 * time.Millisecond}
-		const n = 10_000
-		took := work(t, gated(s, store.NewBudget(256)), n)
-		if least := n / 256 * s.takes; took > least*5/4 || s.peak > 256 {
-			t.Errorf("took %s, at least %s; %d in flight at most", took, least, s.peak)
-		}
-	})
+	for name, s := range map[string]*service{
+		"near":             {takes: 5 * time.Millisecond},
+		"usual":            {takes: 20 * time.Millisecond},
+		"far":              {takes: 120 * time.Millisecond},
+		"near, with tails": {takes: 6 * time.Millisecond, tail: true},
+		"with tails":       {takes: 30 * time.Millisecond, tail: true},
+		"far, with tails":  {takes: 120 * time.Millisecond, tail: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 20_000
+				took := work(t, gated(s, store.NewBudget(256)), n)
+				if least := n / 256 * s.takes; took > least*6/5 || s.peak > 256 {
+					t.Errorf("took %s, at least %s; %d in flight at most", took, least, s.peak)
+				}
+			})
+		})
+	}
 }
 
 func TestGateLeavesNoQueue(t *testing.T) {
@@ -145,6 +166,20 @@ func TestGateFindsALimitThatHasRisen(t *testing.T) {
 			t.Errorf("took %s, 10 s at the new limit", took)
 		}
 	})
+}
+
+// A few refusals that have nothing to do with how much is asked do not slow a sweep down.
+func TestGateLivesWithRandomRefusals(t *testing.T) {
+	for _, share := range []float64{0.001, 0.003} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &service{takes: 20 * time.Millisecond, moody: share}
+			const n = 60_000
+			took := work(t, gated(s, store.NewBudget(256)), n)
+			if least := n / 256 * s.takes; took > 4*least {
+				t.Errorf("with %v refused it took %s, without %s", share, took, least)
+			}
+		})
+	}
 }
 
 func TestGateWaitsAsLongAsItIsAsked(t *testing.T) {
