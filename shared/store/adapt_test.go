@@ -20,7 +20,7 @@ type service struct {
 	takes time.Duration
 	tail  bool          // some take a third of that, and some many times as long, as stores do
 	cap   float64       // a second, 0 for none
-	moody float64       // the share that it refuses, whatever it bears
+	moody int           // it refuses every so many-th, whatever it bears; 0 for none
 	hands chan struct{} // nil for as many as it takes
 	after time.Duration // what it asks to wait
 
@@ -29,6 +29,7 @@ type service struct {
 	inFlight int
 	peak     int
 	done     int
+	asked    int
 	refused  int
 	last     time.Time
 }
@@ -55,7 +56,7 @@ func (s *service) AbortUpload(ctx context.Context, _ mpu.Upload) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.moody > 0 && rand.Float64() < s.moody {
+	if s.asked++; s.moody > 0 && s.asked%s.moody == 0 {
 		s.refused++
 		return &mpu.Error{Kind: mpu.Transient, Status: 503, Code: "SlowDown"}
 	}
@@ -170,13 +171,13 @@ func TestGateFindsALimitThatHasRisen(t *testing.T) {
 
 // A few refusals that have nothing to do with how much is asked do not slow a sweep down.
 func TestGateLivesWithRandomRefusals(t *testing.T) {
-	for _, share := range []float64{0.001, 0.003} {
+	for _, share := range []int{1000, 300} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &service{takes: 20 * time.Millisecond, moody: share}
 			const n = 60_000
 			took := work(t, gated(s, store.NewBudget(256)), n)
 			if least := n / 256 * s.takes; took > 4*least {
-				t.Errorf("with %v refused it took %s, without %s", share, took, least)
+				t.Errorf("with every %dth refused it took %s, without %s", share, took, least)
 			}
 		})
 	}
