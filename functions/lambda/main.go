@@ -15,15 +15,18 @@ import (
 	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/relay"
 	"github.com/partsweep/partsweep/shared/store/all"
 )
 
 func main() {
 	handler.SetUp()
 	useShare(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
-	h, err := handler.New(handler.Platform{Name: "lambda", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
+	h, err := handler.New(handler.Platform{Name: "lambda", Environ: os.Environ(), Open: all.Open,
+		Credentials: handler.FromEnvironment, OpenQueue: openQueue})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
 		os.Exit(1)
@@ -41,4 +44,12 @@ func useShare(memory string) {
 	if mb, err := strconv.Atoi(memory); err == nil && mb < oneCPU && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}
+}
+
+// openQueue opens an SQS queue, with the role's credentials.
+func openQueue(url string) (relay.Queue, error) {
+	return relay.OpenSQS(url, os.Getenv("AWS_REGION"), func(ctx context.Context) (aws.Credentials, error) {
+		c, err := handler.FromEnvironment(ctx, "s3")
+		return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
+	})
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/partsweep/partsweep/shared/janitor"
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/relay"
 	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/trigger"
 )
@@ -39,9 +40,9 @@ type Platform struct {
 	Log io.Writer
 	// Now is the clock of the cutoffs. Default time.Now.
 	Now func() time.Time
-	// HandOn gives requests that are left to do to another run, and returns how many it took. Default: none; what is left
-	// makes the call fail.
-	HandOn func(ctx context.Context, rest []mpu.Request) (int, error)
+	// OpenQueue opens the queue that the settings name, for what is to be handed on to other runs. Nil: the platform has none,
+	// and what is left to do makes the call fail.
+	OpenQueue func(url string) (relay.Queue, error)
 }
 
 // ErrNoCredentials is returned by Platform.Credentials for a store that the platform has no credentials for.
@@ -57,6 +58,7 @@ type Handler struct {
 	mu       sync.Mutex
 	services map[string]*service
 	budget   *store.Budget
+	queue    relay.Queue // nil: nothing is handed on
 }
 
 // A service is one opened driver, and what all of its buckets share.
@@ -83,6 +85,15 @@ func New(p Platform) (*Handler, error) {
 	for _, b := range settings.Buckets {
 		if _, err := h.service(b.Bucket.Store); err != nil {
 			return nil, nameSetting(b.Bucket.Store, err)
+		}
+	}
+	if settings.Queue != "" {
+		err := errors.New("this function cannot hand anything on; leave it out")
+		if p.OpenQueue != nil {
+			h.queue, err = p.OpenQueue(settings.Queue)
+		}
+		if err != nil {
+			return nil, &mpu.Error{Kind: mpu.Invalid, Op: "setting", Target: Prefix + "QUEUE", Err: err}
 		}
 	}
 	return h, nil
@@ -160,8 +171,14 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 	errs := make([]error, len(e.Items))
 	var tasks []janitor.Task
 	var owner []int // the item of each task
+	chain := newChain(e.Items, h.wallClock())
+	spread := 0
 	for i, item := range e.Items {
 		requests, err := h.requests(ctx, item)
+		if err == nil && h.spreads(item, requests) {
+			err = h.send(ctx, requests, chain)
+			spread, requests = spread+len(requests), nil
+		}
 		errs[i] = err
 		for _, r := range requests {
 			tasks = append(tasks, janitor.Task{Request: r, PlanOnly: item.PlanOnly})
@@ -180,7 +197,10 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 	if asked := slices.ContainsFunc(tasks, func(t janitor.Task) bool { return !t.PlanOnly }); asked && !h.settings.Apply {
 		report.Note("planned only, because " + Prefix + "MODE is not apply")
 	}
-	h.handOn(ctx, report)
+	h.handOn(ctx, report, chain)
+	if spread > 0 {
+		report.Note(fmt.Sprintf("%d buckets were handed on to the queue, one message each", spread))
+	}
 	for task, i := range owner {
 		if errs[i] == nil {
 			errs[i] = report.TaskErr(task)
@@ -205,13 +225,20 @@ func (h *Handler) requests(ctx context.Context, item trigger.Item) ([]mpu.Reques
 	if err != nil {
 		return nil, err
 	}
-	return h.settings.allowed(r, func(in mpu.Bucket) ([]mpu.Bucket, error) {
+	requests, err := h.settings.allowed(r, func(in mpu.Bucket) ([]mpu.Bucket, error) {
 		st, err := h.open(in)
 		if err != nil {
 			return nil, err
 		}
 		return st.Buckets(ctx, in)
 	})
+	if err == nil {
+		err = h.checkHops(item)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return requests, nil
 }
 
 // withinLookback refuses a sweep of records that would look for older ones than it lists, and so find none.
@@ -229,18 +256,6 @@ func (h *Handler) janitor() *janitor.Janitor {
 	return &janitor.Janitor{
 		Open: h.open, Apply: h.settings.Apply, MinAge: h.settings.MinAge, MaxAborts: h.settings.MaxAborts,
 		Workers: h.settings.Concurrency, Uninspected: h.settings.Uninspected, Now: h.platform.Now, Log: h.log,
-	}
-}
-
-func (h *Handler) handOn(ctx context.Context, report *Report) {
-	rest := report.Unfinished()
-	if len(rest) == 0 || h.platform.HandOn == nil {
-		return
-	}
-	n, err := h.platform.HandOn(ctx, rest)
-	report.MarkHandedOn(n)
-	if err != nil {
-		report.Fail(fmt.Errorf("hand on %d requests: %w", len(rest)-n, err))
 	}
 }
 

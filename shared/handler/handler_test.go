@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -113,38 +112,6 @@ func TestReportAsJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal(b, &back); err != nil || back.Source == "" || back.Mode != "apply" || back.Totals.Aborted != 1 || back.Services["s3"].BytesFreed != 1<<30 {
 		t.Errorf("%s\n%+v, %v", b, back, err)
-	}
-}
-
-func TestHandOn(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		err  error
-	}{{"taken", nil}, {"not taken", errors.New("queue is full")}} {
-		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, "PARTSWEEP_MAX_ABORTS=1")
-			for i := range 5 {
-				w.memory.Add(mpu.Upload{Bucket: mpu.Bucket{Store: "s3", Name: "media"}, Key: fmt.Sprint("k", i), UploadID: "u", Initiated: now.Add(-72 * time.Hour)})
-			}
-			var given []mpu.Request
-			w.platform.HandOn = func(_ context.Context, rest []mpu.Request) (int, error) {
-				if tt.err != nil {
-					return 0, tt.err
-				}
-				given = rest
-				return len(rest), nil
-			}
-			report, err := w.Run(t.Context(), []byte(`{"sweep":"s3://media?olderThan=48h"}`))
-			if report.Totals.Aborted != 1 {
-				t.Errorf("%+v", report.Totals)
-			}
-			if tt.err == nil && (err != nil || len(given) != 1) {
-				t.Errorf("handed on %v, and yet %v", given, err)
-			}
-			if tt.err != nil && (err == nil || !strings.Contains(err.Error(), "queue is full")) {
-				t.Errorf("error %v", err)
-			}
-		})
 	}
 }
 

@@ -239,7 +239,7 @@ func checkRequest(t *testing.T, event []byte, e Event, item Item) {
 		if r.Key == "" || r.Bucket.Store != "s3" {
 			t.Errorf("%s is not what a task asks for", r)
 		}
-	case "aws timer", "aws rule", "fc timer", "scf timer":
+	case "aws timer", "aws rule", "fc timer", "scf timer", "handed on":
 		if r.Bucket.Store == "mps" || !e.Tick.IsZero() && r.OlderThan != 0 {
 			t.Errorf("%s is not what a timer asks for", r)
 		}

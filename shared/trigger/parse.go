@@ -74,6 +74,10 @@ type Item struct {
 	// not been validated.
 	URLJob string
 
+	// Hops is how often one run has handed the request on to another, 0 where it came from outside; it is good until Expires.
+	Hops    int
+	Expires time.Time
+
 	saidApply bool // it says itself whether to apply, so that nothing around it may say otherwise
 }
 

@@ -44,6 +44,7 @@ func sources() []source {
 		{"mps workflow", isMPSWorkflow, readMPSWorkflow},
 		{"step functions map", isMap, readMap},
 		{"upload failure", isFailure, readFailure},
+		{"handed on", isHandedOn, readHandedOn},
 		{"aws timer", isSweep, readSweep},
 		{"by hand", isByHand, readByHand},
 	}

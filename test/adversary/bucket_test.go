@@ -13,7 +13,7 @@ import (
 
 // sources are all that can name a bucket, by the words of the trigger package. Each of them is attacked below.
 var sources = []string{
-	"upload failure", "by hand", "aws timer", "aws rule", "fc timer", "scf timer", "cloudtrail", "cls", "s3 notification",
+	"upload failure", "handed on", "by hand", "aws timer", "aws rule", "fc timer", "scf timer", "cloudtrail", "cls", "s3 notification",
 	"s3 event", "oss event", "cos trigger", "s3 batch", "sqs", "sns", "smn", "cmq", "ckafka", "mns topic", "mns queue",
 	"event stream", "destination", "cloudevent", "step functions map", "lambda http", "fc http", "scf http",
 }
