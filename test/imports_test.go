@@ -76,6 +76,7 @@ var house = []struct {
 	{"test/runtimes", nil, nil},
 	{"test/bench", []string{"test/runtimes"}, []string{"github.com/aws/aws-sdk-go-v2/"}},
 	{"test/bench/hello", nil, []string{"github.com/aws/aws-lambda-go/"}},
+	{"infra/package", nil, nil},
 	{"test/", []string{"test/", "shared/"}, nil},
 }
 

@@ -267,6 +267,9 @@ func (h *Handler) conclude(ctx context.Context, report *Report) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	h.log.LogAttrs(ctx, level, "report", attrs...)
+	if h.settings.Metrics {
+		h.writeMetrics(report)
+	}
 	h.lines.flush()
 }
 

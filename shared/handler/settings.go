@@ -29,6 +29,7 @@ type Settings struct {
 	Uninspected bool // sweeps leave the parts of uploads alone, and go by their age
 	DeleteMedia bool
 	SQSPartial  bool
+	Metrics     bool   // metrics go into the log, in CloudWatch's embedded format
 	Queue       string // the URL of the queue that what is handed on goes to; empty: nothing is
 	HTTPAddr    string // where functions/http listens; empty: where the platform wants it
 	HTTPToken   Secret // what a web request must bring; empty: none is good enough
@@ -105,6 +106,9 @@ var Catalogue = []Setting{
 		return parseInto(&s.SQSPartial, v, strconv.ParseBool, func(bool) bool { return true }, "true or false")
 	}},
 	{Name: "QUEUE", Default: "none", Meaning: "the URL of an SQS queue that invokes this function: it takes what a run leaves when its time is up, and a message for each bucket of a sweep of every bucket (Lambda)", set: func(s *Settings, v string) error { s.Queue = v; return nil }},
+	{Name: "METRICS", Default: "none", Meaning: "`emf` writes counts and bytes into the log as CloudWatch reads them, in the namespace partsweep, in all and by store", set: func(s *Settings, v string) error {
+		return choose(v, map[string]func(){"none": func() {}, "emf": func() { s.Metrics = true }})
+	}},
 	{Name: "HTTP_ADDR", Default: "the platform's port", Meaning: "where the HTTP function listens, as `127.0.0.1:8000` or `:8000`", set: func(s *Settings, v string) error {
 		return parseInto(&s.HTTPAddr, v, func(v string) (string, error) { _, _, err := net.SplitHostPort(v); return v, err }, func(string) bool { return true }, "host:port or :port")
 	}},
