@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -101,6 +103,60 @@ func TestHandOnUntilNothingIsLeft(t *testing.T) {
 	if aborted != 106 || runs != 10 {
 		t.Errorf("%d of 106 aborted, handed on %d times", aborted, runs)
 	}
+}
+
+// A sweep that its deadline cuts ten times in a row is finished in the end, with each upload aborted once and no page of the
+// listing read more than twice.
+func TestHandOnAtTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "PARTSWEEP_CONCURRENCY=4")
+		w.seed(1699) // and one that is there already
+		w.memory.PageSize = 100
+		var mu sync.Mutex
+		pages, aborts := map[mpu.Marker]int{}, map[string]int{}
+		w.memory.OnList = func(_ mpu.Bucket, _ string, after mpu.Marker) error {
+			time.Sleep(20 * time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			pages[after]++
+			return nil
+		}
+		w.memory.OnAbort = func(u mpu.Upload) error {
+			time.Sleep(100 * time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			aborts[u.Key]++
+			return nil
+		}
+		queue := &fakeQueue{}
+		w.queue = queue
+		event, cuts := []byte(`{"sweep":"s3://media?olderThan=48h"}`), 0
+		for ; ; cuts++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			_, err := w.Run(ctx, event)
+			cancel()
+			if err != nil || ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				t.Fatalf("run %d: %v, %v", cuts, err, ctx.Err())
+			}
+			if len(queue.messages) == 0 {
+				break
+			}
+			event = queue.take()
+		}
+		if cuts < 10 || len(w.memory.Left()) > 0 || len(aborts) != 1700 {
+			t.Errorf("cut %d times, %d of 1700 aborted, %d left", cuts, len(aborts), len(w.memory.Left()))
+		}
+		for key, n := range aborts {
+			if n != 1 {
+				t.Errorf("%s was aborted %d times", key, n)
+			}
+		}
+		for marker, n := range pages {
+			if n > 2 {
+				t.Errorf("the page after %q was read %d times", marker, n)
+			}
+		}
+	})
 }
 
 func TestHandOnEnds(t *testing.T) {

@@ -120,6 +120,7 @@ type run struct {
 	cancel context.CancelFunc
 	clock  time.Time // the run's idea of now, so that all of its cutoffs agree
 	aborts atomic.Int64
+	hired  atomic.Int64 // workers of all requests
 	hands  hands
 	report *Report
 }

@@ -65,9 +65,11 @@ func (c *crew) give(it item) bool {
 		return false
 	default:
 	}
-	if c.hired < c.most {
+	if c.mayHire() {
 		c.hired++
+		c.job.hired.Add(1)
 		c.workers.Go(func() {
+			defer c.job.hired.Add(-1)
 			for it := range c.work {
 				it.page.done(c.job.handle(it.upload))
 			}
@@ -79,6 +81,12 @@ func (c *crew) give(it item) bool {
 	case <-c.job.giveUp.Done():
 		return false
 	}
+}
+
+// mayHire reports whether there may be one more worker: the requests in hand share as many as one alone would have, and each
+// has its part of them, whatever the others took first. A worker that only waits costs its stack.
+func (c *crew) mayHire() bool {
+	return c.hired < max(1, c.most/sideBySide) || c.hired < c.most && int(c.job.hired.Load()) < c.most
 }
 
 type item struct {
