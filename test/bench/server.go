@@ -157,9 +157,22 @@ func refuse(w http.ResponseWriter, status int, code string) {
 
 const keyStart, keyEnd = "media/2026/11/part-", ".bin"
 
-func keyOf(i int) string { return fmt.Sprintf(keyStart+"%09d"+keyEnd, i) }
-func uploadIDOf(i int) string {
-	return fmt.Sprintf("%09d.Zk3mVQ7tTqkYv9b0n4xXr2Lw8PcGdHsJ6uFaEoKi5MyN1zRBhWCeDSpAOlUIjg", i)
+const idEnd = ".Zk3mVQ7tTqkYv9b0n4xXr2Lw8PcGdHsJ6uFaEoKi5MyN1zRBhWCeDSpAOlUIjg"
+
+func keyOf(i int) string      { return string(appendKey(nil, i)) }
+func uploadIDOf(i int) string { return string(appendID(nil, i)) }
+
+func appendKey(b []byte, i int) []byte {
+	return append(appendNumber(append(b, keyStart...), i), keyEnd...)
+}
+func appendID(b []byte, i int) []byte { return append(appendNumber(b, i), idEnd...) }
+
+// appendNumber writes nine digits.
+func appendNumber(b []byte, i int) []byte {
+	for unit := 100_000_000; unit > 0; unit /= 10 {
+		b = append(b, byte('0'+i/unit%10))
+	}
+	return b
 }
 
 // numberOf is the number of a key that some upload has, or a listing's marker.
@@ -198,23 +211,25 @@ func (b *pool) writePage(w http.ResponseWriter, prefix, marker string) {
 	if i, ok := numberOf(marker); ok {
 		from = max(from, i+1)
 	}
-	var out strings.Builder
-	out.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`)
+	out := make([]byte, 0, 512<<10) // without fmt: what writing a page takes is not what is measured
+	out = append(out, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+`<ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`...)
 	count, last := 0, 0
 	i := b.next(from)
 	for ; i < to && count < pageSize; i = b.next(i + 1) {
-		fmt.Fprintf(&out, "<Upload><Key>%s</Key><UploadId>%s</UploadId>"+
+		out = appendID(append(appendKey(append(out, "<Upload><Key>"...), i), "</Key><UploadId>"...), i)
+		out = append(out, "</UploadId>"+
 			"<Initiator><ID>arn:aws:iam::123456789012:user/writer</ID><DisplayName>writer</DisplayName></Initiator>"+
 			"<Owner><ID>75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID><DisplayName>owner</DisplayName></Owner>"+
-			"<StorageClass>STANDARD</StorageClass><Initiated>%s</Initiated></Upload>", keyOf(i), uploadIDOf(i), initiated)
+			"<StorageClass>STANDARD</StorageClass><Initiated>"...)
+		out = append(append(out, initiated...), "</Initiated></Upload>"...)
 		count, last = count+1, i
 	}
 	if more := i < to; more {
-		fmt.Fprintf(&out, "<NextKeyMarker>%s</NextKeyMarker><NextUploadIdMarker>%s</NextUploadIdMarker>", keyOf(last), uploadIDOf(last))
+		out = fmt.Appendf(out, "<NextKeyMarker>%s</NextKeyMarker><NextUploadIdMarker>%s</NextUploadIdMarker>", keyOf(last), uploadIDOf(last))
 	}
-	fmt.Fprintf(&out, "<IsTruncated>%v</IsTruncated></ListMultipartUploadsResult>", i < to)
+	out = fmt.Appendf(out, "<IsTruncated>%v</IsTruncated></ListMultipartUploadsResult>", i < to)
 	w.Header().Set("Content-Type", "application/xml")
-	fmt.Fprint(w, out.String())
+	w.Write(out)
 }
 
 func writeParts(w http.ResponseWriter, i int) {
