@@ -349,7 +349,7 @@ func (p *pacer) raise(now time.Time) {
 	if since < 100*time.Millisecond {
 		return
 	}
-	slope := min(0.003*math.Pow(2, now.Sub(p.quiet).Seconds()/10), 1)
+	slope := min(0.003*math.Pow(2, now.Sub(p.quiet).Seconds()/5), 1)
 	switch {
 	case p.known == 0:
 		slope = 3
