@@ -63,9 +63,9 @@ var house = []struct {
 	{"shared/store/mpsstore", driverMay, nil},
 	{"shared/store/all", append([]string{"shared/mpu", "shared/store"}, driverFolders()...), nil},
 	{"shared/janitor", []string{"shared/mpu", "shared/store"}, nil},
-	{"shared/relay", []string{"shared/mpu"}, []string{"github.com/aws/aws-sdk-go-v2/"}},
+	{"shared/relay", []string{"shared/mpu"}, []string{"github.com/aws/aws-sdk-go-v2/", "github.com/alibabacloud-go/", "github.com/tencentcloud/tencentcloud-sdk-go/"}},
 	{"shared/handler", []string{"shared/mpu", "shared/trigger", "shared/store", "shared/janitor", "shared/relay"}, nil},
-	{"functions/lambda", append([]string{"shared/relay"}, functionMay...), []string{"github.com/aws/"}},
+	{"functions/lambda", functionMay, []string{"github.com/aws/"}},
 	{"functions/fc", functionMay, []string{"github.com/aliyun/fc-runtime-go-sdk/"}},
 	{"functions/scf", functionMay, []string{"github.com/tencentyun/scf-go-lib/"}},
 	{"functions/http", functionMay, nil},
@@ -82,7 +82,7 @@ var house = []struct {
 
 var (
 	driverMay   = []string{"shared/mpu", "shared/store", "shared/store/wire", "shared/store/wire/acs"}
-	functionMay = []string{"shared/handler", "shared/store", "shared/store/all"}
+	functionMay = []string{"shared/handler", "shared/relay", "shared/store", "shared/store/all"}
 )
 
 func driverFolders() (paths []string) {

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -13,45 +14,78 @@ import (
 	"github.com/aliyun/fc-runtime-go-sdk/fccontext"
 
 	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/relay"
 	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/store/all"
 )
 
 func main() {
 	handler.SetUp()
-	h, err := handler.New(handler.Platform{Name: "fc", Environ: os.Environ(), Open: all.Open, Credentials: credentials})
+	h, err := handler.New(handler.Platform{Name: "fc", Environ: os.Environ(), Open: all.Open,
+		Credentials: credentials, RequestID: requestID, OpenQueue: openQueue})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
 		os.Exit(1)
 	}
 	// The raw bytes are taken, because any other type would have the SDK refuse an odd event before it is read here.
 	fc.Start(func(ctx context.Context, event []byte) (any, error) {
-		return h.Handle(withCallCredentials(ctx), event)
+		return h.Handle(withCall(ctx), event)
 	})
 }
 
-type callCredentials struct{}
+// A call is what is to be known of the one that is running.
+type call struct {
+	requestID string
+	function  relay.Function
+}
 
-// withCallCredentials takes the call's credentials out of its FcContext once: FromContext writes to what it returns, so
-// it must not be called by many goroutines.
-func withCallCredentials(ctx context.Context) context.Context {
-	call, ok := fccontext.FromContext(ctx)
+type callKey struct{}
+
+// withCall takes what is to be known of the call out of its FcContext once: FromContext writes to what it returns, so it must
+// not be called by many goroutines.
+func withCall(ctx context.Context) context.Context {
+	c, ok := fccontext.FromContext(ctx)
 	if !ok {
 		return ctx
 	}
-	return context.WithValue(ctx, callCredentials{}, store.Credentials{
-		AccessKeyID:     call.Credentials.AccessKeyId,
-		SecretAccessKey: call.Credentials.AccessKeySecret,
-		SessionToken:    call.Credentials.SecurityToken,
-	})
+	return context.WithValue(ctx, callKey{}, call{c.RequestID, relay.Function{
+		Account: c.AccountId, Region: c.Region, Name: c.Function.Name,
+		AccessKeyID:     c.Credentials.AccessKeyId,
+		SecretAccessKey: c.Credentials.AccessKeySecret,
+		SessionToken:    c.Credentials.SecurityToken,
+	}})
 }
+
+func callOf(ctx context.Context) call {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c
+}
+
+func requestID(ctx context.Context) string { return callOf(ctx).requestID }
 
 // credentials are the call's own. The copies in the environment are as old as the instance, and are not used.
 func credentials(ctx context.Context, scheme string) (store.Credentials, error) {
 	switch scheme {
 	case "oss", "vod", "mps":
-		c, _ := ctx.Value(callCredentials{}).(store.Credentials)
-		return c, nil
+		f := callOf(ctx).function
+		return store.Credentials{AccessKeyID: f.AccessKeyID, SecretAccessKey: f.SecretAccessKey, SessionToken: f.SessionToken}, nil
 	}
 	return handler.FromEnvironment(ctx, scheme)
+}
+
+// openQueue is the function itself, invoked asynchronously.
+func openQueue(word string) (relay.Queue, error) {
+	if word != relay.Self {
+		return nil, fmt.Errorf("write %s", relay.Self)
+	}
+	return relay.OpenFC(func(ctx context.Context) (relay.Function, error) {
+		f := callOf(ctx).function
+		if f.Name == "" || f.Account == "" || f.Region == "" {
+			return f, errors.New("the platform does not say which function this is")
+		}
+		if f.AccessKeyID == "" {
+			return f, handler.ErrNoCredentials
+		}
+		return f, nil
+	}), nil
 }

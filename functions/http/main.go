@@ -32,7 +32,8 @@ func main() {
 }
 
 func run() error {
-	h, err := handler.New(handler.Platform{Name: "http", Environ: os.Environ(), Open: all.Open, Credentials: credentials})
+	h, err := handler.New(handler.Platform{Name: "http", Environ: os.Environ(), Open: all.Open,
+		Credentials: credentials, RequestID: requestID})
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func run() error {
 	defer stop()
 	server := &http.Server{
 		Addr:              address(h.Settings()),
-		Handler:           withCallCredentials(h),
+		Handler:           withRequestID(withCallCredentials(h)),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -102,4 +103,27 @@ func credentials(ctx context.Context, scheme string) (store.Credentials, error) 
 		return c, nil
 	}
 	return handler.FromEnvironment(ctx, scheme)
+}
+
+type requestIDKey struct{}
+
+// requestIDs are where platforms say which call it is: Function Compute, SCF, FunctionGraph, Cloud Run.
+var requestIDs = []string{"X-Fc-Request-Id", "X-Scf-Request-Id", "X-Cff-Request-Id", "X-Cloud-Trace-Context", "X-Request-Id"}
+
+// withRequestID keeps the name that the platform, or whoever asks, has given to a call. It only goes into the log.
+func withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range requestIDs {
+			if id := r.Header.Get(name); id != "" {
+				r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id[:min(len(id), 128)]))
+				break
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
 }

@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/partsweep/partsweep/shared/handler"
@@ -26,7 +27,7 @@ func main() {
 	handler.SetUp()
 	useShare(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
 	h, err := handler.New(handler.Platform{Name: "lambda", Environ: os.Environ(), Open: all.Open,
-		Credentials: handler.FromEnvironment, OpenQueue: openQueue})
+		Credentials: handler.FromEnvironment, RequestID: requestID, OpenQueue: openQueue})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
 		os.Exit(1)
@@ -44,6 +45,14 @@ func useShare(memory string) {
 	if mb, err := strconv.Atoi(memory); err == nil && mb < oneCPU && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}
+}
+
+func requestID(ctx context.Context) string {
+	call, ok := lambdacontext.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	return call.AwsRequestID
 }
 
 // openQueue opens an SQS queue, with the role's credentials.

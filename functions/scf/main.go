@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -15,12 +16,14 @@ import (
 	"github.com/tencentyun/scf-go-lib/functioncontext"
 
 	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/relay"
 	"github.com/partsweep/partsweep/shared/store/all"
 )
 
 func main() {
 	handler.SetUp()
-	h, err := handler.New(handler.Platform{Name: "scf", Environ: os.Environ(), Open: all.Open, Credentials: handler.FromEnvironment})
+	h, err := handler.New(handler.Platform{Name: "scf", Environ: os.Environ(), Open: all.Open,
+		Credentials: handler.FromEnvironment, RequestID: requestID, OpenQueue: openQueue})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "partsweep:", err)
 		os.Exit(1)
@@ -43,4 +46,28 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 		limit = time.Duration(call.TimeLimitInMs) * time.Millisecond
 	}
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}
+
+func requestID(ctx context.Context) string {
+	call, ok := functioncontext.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	return call.RequestID
+}
+
+// openQueue is the function itself, invoked asynchronously.
+func openQueue(word string) (relay.Queue, error) {
+	if word != relay.Self {
+		return nil, fmt.Errorf("write %s", relay.Self)
+	}
+	return relay.OpenSCF(func(ctx context.Context) (relay.Function, error) {
+		call, ok := functioncontext.FromContext(ctx)
+		if !ok || call.FunctionName == "" || call.TencentcloudRegion == "" {
+			return relay.Function{}, errors.New("the platform does not say which function this is")
+		}
+		c, err := handler.FromEnvironment(ctx, "cos")
+		return relay.Function{Region: call.TencentcloudRegion, Namespace: call.Namespace, Name: call.FunctionName,
+			AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
+	}), nil
 }

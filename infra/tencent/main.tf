@@ -47,6 +47,7 @@ resource "tencentcloud_scf_function" "partsweep" {
     PARTSWEEP_BUCKETS = "cos://${var.bucket}?region=${var.region}"
     PARTSWEEP_MODE    = var.mode
     PARTSWEEP_MIN_AGE = "48h"
+    PARTSWEEP_QUEUE   = "self" # a run whose time is up invokes the function again for the rest
   }
 }
 

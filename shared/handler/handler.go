@@ -40,6 +40,8 @@ type Platform struct {
 	Log io.Writer
 	// Now is the clock of the cutoffs. Default time.Now.
 	Now func() time.Time
+	// RequestID returns the platform's name for a call, which every log line of it then carries. Nil: it has none.
+	RequestID func(ctx context.Context) string
 	// OpenQueue opens the queue that the settings name, for what is to be handed on to other runs. Nil: the platform has none,
 	// and what is left to do makes the call fail.
 	OpenQueue func(url string) (relay.Queue, error)
@@ -59,6 +61,7 @@ type Handler struct {
 	services map[string]*service
 	budget   *store.Budget
 	queue    relay.Queue // nil: nothing is handed on
+	counters counters
 }
 
 // A service is one opened driver, and what all of its buckets share.
@@ -168,6 +171,7 @@ type Report struct {
 // run works off what is allowed of an event, and returns the report and, for each item, what of it is not done. A problem
 // is an error that came up before, about the event as a whole.
 func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Report, []error) {
+	log := h.logFor(ctx)
 	errs := make([]error, len(e.Items))
 	var tasks []janitor.Task
 	var owner []int // the item of each task
@@ -185,7 +189,7 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 			owner = append(owner, i)
 		}
 	}
-	report := &Report{Source: e.Source, Report: h.janitor().Run(ctx, tasks)}
+	report := &Report{Source: e.Source, Report: h.janitor(log).Run(ctx, tasks)}
 	for _, err := range append(slices.Clone(errs), problem) {
 		switch {
 		case errors.Is(err, mpu.Ignored):
@@ -209,8 +213,19 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 	for name, t := range report.Services {
 		report.MonthlyUSD += h.settings.Price(name).MonthlyCost(t.BytesFreed)
 	}
-	h.conclude(ctx, report)
+	h.conclude(ctx, log, report)
 	return report, errs
+}
+
+// logFor returns the log of one call, whose lines say which call it is.
+func (h *Handler) logFor(ctx context.Context) *slog.Logger {
+	if h.platform.RequestID == nil {
+		return h.log
+	}
+	if id := h.platform.RequestID(ctx); id != "" {
+		return h.log.With("requestId", id)
+	}
+	return h.log
 }
 
 // requests are those of an item that the settings allow.
@@ -252,30 +267,31 @@ func (h *Handler) withinLookback(r mpu.Request) error {
 		Hint: fmt.Sprintf("records older than %s are not looked for; raise %s%s_LOOKBACK", mpu.FormatAge(back), Prefix, strings.ToUpper(r.Bucket.Store))}
 }
 
-func (h *Handler) janitor() *janitor.Janitor {
+func (h *Handler) janitor(log *slog.Logger) *janitor.Janitor {
 	return &janitor.Janitor{
-		Open: h.open, Apply: h.settings.Apply, MinAge: h.settings.MinAge, MaxAborts: h.settings.MaxAborts,
-		Workers: h.settings.Concurrency, Uninspected: h.settings.Uninspected, Now: h.platform.Now, Log: h.log,
+		Open: func(b mpu.Bucket) (*store.Store, error) { return h.openFor(b, log) }, Apply: h.settings.Apply, MinAge: h.settings.MinAge, MaxAborts: h.settings.MaxAborts,
+		Workers: h.settings.Concurrency, Uninspected: h.settings.Uninspected, Now: h.platform.Now, Log: log,
 	}
 }
 
 // conclude writes the report as the last line of the log.
-func (h *Handler) conclude(ctx context.Context, report *Report) {
+func (h *Handler) conclude(ctx context.Context, log *slog.Logger, report *Report) {
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("platform", h.platform.Name), slog.Any("report", report)}
 	if err := report.Err(); err != nil {
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	h.log.LogAttrs(ctx, level, "report", attrs...)
+	log.LogAttrs(ctx, level, "report", attrs...)
+	h.counters.add(report, h.wallClock())
 	if h.settings.Metrics {
 		h.writeMetrics(report)
 	}
 	h.lines.flush()
 }
 
-// open returns the store that a bucket is in: its driver, and around every request, from the outside in, a retry, the
+// openFor returns the store that a bucket is in: its driver, and around every request, from the outside in, a retry, the
 // pace that the service publishes, the gate that finds out what this bucket bears, and the log.
-func (h *Handler) open(b mpu.Bucket) (*store.Store, error) {
+func (h *Handler) openFor(b mpu.Bucket, log *slog.Logger) (*store.Store, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s, err := h.service(b.Store)
@@ -292,9 +308,11 @@ func (h *Handler) open(b mpu.Bucket) (*store.Store, error) {
 		store.Retry(8, 200*time.Millisecond, 20*time.Second),
 		s.pace,
 		s.gates[b.Name],
-		store.Log(h.log),
+		store.Log(log),
 	), nil
 }
+
+func (h *Handler) open(b mpu.Bucket) (*store.Store, error) { return h.openFor(b, h.log) }
 
 // service opens a driver. The caller holds the lock.
 func (h *Handler) service(scheme string) (*service, error) {

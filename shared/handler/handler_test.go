@@ -219,3 +219,25 @@ func TestLookback(t *testing.T) {
 		}
 	}
 }
+
+// Every line about a call says which call it is.
+func TestLogNamesTheCall(t *testing.T) {
+	w := newWorld(t, "PARTSWEEP_LOG_LEVEL=debug")
+	w.platform.RequestID = func(ctx context.Context) string { id, _ := ctx.Value(callKey{}).(string); return id }
+	w.seed(2)
+	ctx := context.WithValue(t.Context(), callKey{}, "call-1")
+	if _, err := w.Run(ctx, []byte(`{"sweep":"s3://media?olderThan=48h"}`)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(w.log.String()), "\n")
+	if len(lines) < 8 {
+		t.Errorf("%d lines", len(lines))
+	}
+	for _, line := range lines {
+		if !strings.Contains(line, `"requestId":"call-1"`) {
+			t.Errorf("no request ID: %s", line)
+		}
+	}
+}
+
+type callKey struct{}

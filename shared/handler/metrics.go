@@ -35,6 +35,11 @@ func (h *Handler) writeMetrics(r *Report) {
 		for _, reason := range []mpu.Reason{mpu.TooYoung, mpu.Active, mpu.NoTime} {
 			add("Kept"+camel(string(reason)), "Count", t.KeptBy[reason])
 		}
+		oldest := int64(0)
+		if !t.OldestKept.IsZero() {
+			oldest = int64(r.Started.Sub(t.OldestKept).Seconds())
+		}
+		add("OldestKeptAge", "Seconds", oldest)
 		line["_aws"] = map[string]any{
 			"Timestamp": r.Started.UnixMilli(),
 			"CloudWatchMetrics": []any{map[string]any{

@@ -18,7 +18,8 @@ const (
 )
 
 // ServeHTTP answers web requests, for container platforms. POST is work, under the same conditions as a web request that
-// comes wrapped into an event. GET /healthz says that the function is up. POST /invoke is an event of Alibaba Function
+// comes wrapped into an event. GET /healthz says that the function is up; GET /metrics counts for Prometheus, under the same conditions as
+// work. POST /invoke is an event of Alibaba Function
 // Compute's custom runtime, and is read as such where PARTSWEEP_HTTP_AUTH is platform.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := r.Header.Get("X-Fc-Control-Path")
@@ -27,6 +28,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		io.WriteString(w, "ok\n")
+		return
+	}
+	if r.URL.Path == "/metrics" && r.Method == http.MethodGet && control == "" {
+		h.serveMetrics(w, r)
 		return
 	}
 	// Whoever has shown nothing is not listened to for up to 1 MiB.

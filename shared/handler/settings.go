@@ -30,7 +30,7 @@ type Settings struct {
 	DeleteMedia bool
 	SQSPartial  bool
 	Metrics     bool   // metrics go into the log, in CloudWatch's embedded format
-	Queue       string // the URL of the queue that what is handed on goes to; empty: nothing is
+	Queue       string // what takes what is handed on; empty: nothing is handed on
 	HTTPAddr    string // where functions/http listens; empty: where the platform wants it
 	HTTPToken   Secret // what a web request must bring; empty: none is good enough
 	HTTPTrusted bool   // the platform lets nobody in that it has not authenticated
@@ -105,7 +105,7 @@ var Catalogue = []Setting{
 	{Name: "SQS_PARTIAL", Default: "false", Meaning: "`true` answers an SQS batch with the messages that are not done; only for an event source mapping with `ReportBatchItemFailures`, without which SQS would delete them", set: func(s *Settings, v string) error {
 		return parseInto(&s.SQSPartial, v, strconv.ParseBool, func(bool) bool { return true }, "true or false")
 	}},
-	{Name: "QUEUE", Default: "none", Meaning: "the URL of an SQS queue that invokes this function: it takes what a run leaves when its time is up, and a message for each bucket of a sweep of every bucket (Lambda)", set: func(s *Settings, v string) error { s.Queue = v; return nil }},
+	{Name: "QUEUE", Default: "none", Meaning: "what takes the rest of a run whose time is up, and each bucket of a sweep of every bucket: on Lambda the URL of an SQS queue that invokes this function; `self` on Function Compute and SCF, where the function then invokes itself asynchronously", set: func(s *Settings, v string) error { s.Queue = v; return nil }},
 	{Name: "METRICS", Default: "none", Meaning: "`emf` writes counts and bytes into the log as CloudWatch reads them, in the namespace partsweep, in all and by store", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"none": func() {}, "emf": func() { s.Metrics = true }})
 	}},

@@ -71,7 +71,8 @@ func TestSweepKeepsWhatIsAlive(t *testing.T) {
 	if got := ids(m.Left()); got != "new s2" {
 		t.Errorf("left %q, want new s2", got)
 	}
-	want := Totals{Found: 5, Aborted: 3, Kept: 2, BytesFreed: 107, KeptBy: map[mpu.Reason]int{mpu.Active: 1, mpu.TooYoung: 1}}
+	want := Totals{Found: 5, Aborted: 3, Kept: 2, BytesFreed: 107, KeptBy: map[mpu.Reason]int{mpu.Active: 1, mpu.TooYoung: 1},
+		OldestKept: r.Started.Add(-72 * time.Hour)}
 	if got := fmt.Sprintf("%+v", r.Totals); got != fmt.Sprintf("%+v", want) {
 		t.Errorf("totals\n%s, want\n%+v", got, want)
 	}

@@ -64,6 +64,7 @@ type Totals struct {
 	// answer was lost. What was freed is at least BytesFreed, and at most this much more.
 	BytesUnconfirmed int64              `json:"bytesUnconfirmed,omitempty"`
 	KeptBy           map[mpu.Reason]int `json:"keptBy,omitempty"`
+	OldestKept       time.Time          `json:"oldestKept,omitzero"` // when the oldest of the kept was initiated
 }
 
 const (
@@ -117,6 +118,7 @@ func (t *Totals) add(o mpu.Outcome) {
 			t.KeptBy = map[mpu.Reason]int{}
 		}
 		t.KeptBy[o.Reason]++
+		t.keptSince(o.Upload.Initiated)
 	case mpu.ResultGone:
 		t.Gone++
 	case mpu.ResultDeferred:
@@ -144,6 +146,13 @@ func (t *Totals) Add(o Totals) {
 			t.KeptBy = map[mpu.Reason]int{}
 		}
 		t.KeptBy[reason] += n
+	}
+	t.keptSince(o.OldestKept)
+}
+
+func (t *Totals) keptSince(initiated time.Time) {
+	if !initiated.IsZero() && (t.OldestKept.IsZero() || initiated.Before(t.OldestKept)) {
+		t.OldestKept = initiated
 	}
 }
 

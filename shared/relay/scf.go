@@ -1,0 +1,69 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
+	tcerrors "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
+	tchttp "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/http"
+	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+)
+
+// SCF is a [Queue] of asynchronous invocations on Tencent Cloud SCF (Invoke, version 2018-04-16, InvocationType Event;
+// cloud.tencent.com/document/product/583/17243), through the vendor's client for any API.
+type SCF struct {
+	self    SelfFunc
+	profile *profile.ClientProfile
+	pause   time.Duration
+}
+
+// OpenSCF returns the queue of the function that is running.
+func OpenSCF(self SelfFunc) *SCF {
+	p := profile.NewClientProfile()
+	p.HttpProfile.ReqTimeout = int(sendTime / time.Second)
+	return &SCF{self: self, profile: p, pause: 200 * time.Millisecond}
+}
+
+// Send implements [Queue].
+func (q *SCF) Send(ctx context.Context, messages []Message) (taken int, err error) {
+	f, err := q.self(ctx)
+	if err != nil {
+		return 0, err
+	}
+	client := common.NewCommonClient(common.NewTokenCredential(f.AccessKeyID, f.SecretAccessKey, f.SessionToken), f.Region, q.profile)
+	return invoke(ctx, messages, q.pause, func(ctx context.Context, body []byte) error {
+		request := tchttp.NewCommonRequest("scf", "2018-04-16", "Invoke")
+		request.SetContext(ctx)
+		err := request.SetActionParameters(map[string]any{
+			"FunctionName": f.Name, "Namespace": f.Namespace, "InvocationType": "Event", "ClientContext": string(body),
+		})
+		if err == nil {
+			err = client.Send(request, tchttp.NewCommonResponse())
+		}
+		return q.failed(f, err)
+	})
+}
+
+// failed judges an error by the first word of its code (cloud.tencent.com/document/product/583/17238).
+func (q *SCF) failed(f Function, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *tcerrors.TencentCloudSDKError
+	if !errors.As(err, &e) {
+		return failedInvoke(mpu.Transient, f, "", "", err.Error(), "")
+	}
+	kind := mpu.Invalid
+	switch class, _, _ := strings.Cut(e.Code, "."); class {
+	case "AuthFailure", "UnauthorizedOperation":
+		kind = mpu.Denied
+	case "RequestLimitExceeded", "LimitExceeded", "InternalError", "ResourceUnavailable", "ClientError", "FailedOperation":
+		kind = mpu.Transient
+	}
+	return failedInvoke(kind, f, e.Code, e.RequestId, e.Message, "scf:InvokeFunction")
+}
