@@ -70,6 +70,21 @@ type BucketsDriver interface {
 	ListBuckets(ctx context.Context, in mpu.Bucket, after string) (BucketPage, error)
 }
 
+// A LifecycleDriver's service keeps lifecycle rules for a bucket, one of which may abort multipart uploads by their age.
+type LifecycleDriver interface {
+	Driver
+	// Lifecycle returns a bucket's rules, the zero value if it has none.
+	Lifecycle(ctx context.Context, b mpu.Bucket) (Lifecycle, error)
+	// PutLifecycle replaces all of a bucket's rules. No service offers to write only if nobody else has.
+	PutLifecycle(ctx context.Context, b mpu.Bucket, l Lifecycle) error
+}
+
+// A Lifecycle is all that a service keeps about a bucket's lifecycle.
+type Lifecycle struct {
+	Document []byte // a LifecycleConfiguration in XML, as the service wrote it; nil if there is none
+	Minimum  string // S3's TransitionDefaultMinimumObjectSize, which reverts if it is not written back; empty elsewhere
+}
+
 // A BucketPage is one answer to ListBuckets.
 type BucketPage struct {
 	Buckets []mpu.Bucket
@@ -106,4 +121,7 @@ const (
 	AbortUpload Op = "abort upload"
 	ListBuckets Op = "list buckets"
 	LookUpPull  Op = "look up pull"
+
+	GetLifecycle Op = "read lifecycle"
+	PutLifecycle Op = "write lifecycle"
 )

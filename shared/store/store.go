@@ -348,6 +348,36 @@ func (s *Store) Buckets(ctx context.Context, in mpu.Bucket) ([]mpu.Bucket, error
 	}
 }
 
+// Lifecycle returns a bucket's lifecycle rules, the zero value if it has none. Where the service has no such rules, the error
+// is errors.ErrUnsupported.
+func (s *Store) Lifecycle(ctx context.Context, b mpu.Bucket) (l Lifecycle, err error) {
+	d, ok := s.driver.(LifecycleDriver)
+	if !ok {
+		return l, noLifecycle(b)
+	}
+	err = s.send(ctx, Call{Op: GetLifecycle, Upload: mpu.Upload{Bucket: b}, run: func(ctx context.Context) (err error) {
+		l, err = d.Lifecycle(ctx, b)
+		return err
+	}})
+	return l, err
+}
+
+// PutLifecycle replaces all of a bucket's lifecycle rules.
+func (s *Store) PutLifecycle(ctx context.Context, b mpu.Bucket, l Lifecycle) error {
+	d, ok := s.driver.(LifecycleDriver)
+	if !ok {
+		return noLifecycle(b)
+	}
+	return s.send(ctx, Call{Op: PutLifecycle, Upload: mpu.Upload{Bucket: b}, run: func(ctx context.Context) error {
+		return d.PutLifecycle(ctx, b, l)
+	}})
+}
+
+func noLifecycle(b mpu.Bucket) error {
+	return &mpu.Error{Kind: mpu.Invalid, Op: string(GetLifecycle), Target: b.String(), Err: errors.ErrUnsupported,
+		Hint: b.Store + " has no lifecycle rules"}
+}
+
 // MediaOfPull returns the media ID that a failed pull from a URL was to make. Where the service has no pulls, the error is
 // errors.ErrUnsupported.
 func (s *Store) MediaOfPull(ctx context.Context, b mpu.Bucket, jobID string) (mediaID string, err error) {

@@ -52,6 +52,9 @@ type bucket struct {
 	open    order
 	objects map[string]object
 	pins    map[string][]string // key → ids of the next uploads
+
+	lifecycle []byte // as it was put, nil for none
+	minimum   string // S3's header beside it
 }
 
 func newBucket(name, region string, created time.Time) *bucket {

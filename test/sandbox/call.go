@@ -191,6 +191,10 @@ func (c *call) operation() string {
 			return OpHeadBucket
 		case method == http.MethodGet && c.query.has("uploads"):
 			return OpListUploads
+		case method == http.MethodGet && c.query.has("lifecycle"):
+			return OpGetLifecycle
+		case method == http.MethodPut && c.query.has("lifecycle"):
+			return OpPutLifecycle
 		}
 	case method == http.MethodPost && c.query.has("uploads"):
 		return OpCreate

@@ -7,17 +7,19 @@ import (
 
 // Operations as the ledger and faults name them, the same word for all services. A service has the ones it supports.
 const (
-	OpListUploads = "list-uploads" // ListMultipartUploads; VOD GetVideoList
-	OpListParts   = "list-parts"   // ListParts; VOD GetUploadDetails
-	OpAbort       = "abort"        // AbortMultipartUpload; VOD DeleteMultipartUpload; MPS DeleteMedia
-	OpCreate      = "create"       // CreateMultipartUpload; VOD CreateUploadVideo
-	OpUploadPart  = "upload-part"
-	OpComplete    = "complete"
-	OpHeadBucket  = "head-bucket"
-	OpListBuckets = "list-buckets"
-	OpVideoInfo   = "video-info" // VOD GetVideoInfos
-	OpMediaList   = "media-list" // MPS QueryMediaList
-	OpOther       = "other"
+	OpListUploads  = "list-uploads" // ListMultipartUploads; VOD GetVideoList
+	OpListParts    = "list-parts"   // ListParts; VOD GetUploadDetails
+	OpAbort        = "abort"        // AbortMultipartUpload; VOD DeleteMultipartUpload; MPS DeleteMedia
+	OpCreate       = "create"       // CreateMultipartUpload; VOD CreateUploadVideo
+	OpUploadPart   = "upload-part"
+	OpComplete     = "complete"
+	OpHeadBucket   = "head-bucket"
+	OpListBuckets  = "list-buckets"
+	OpGetLifecycle = "get-lifecycle"
+	OpPutLifecycle = "put-lifecycle"
+	OpVideoInfo    = "video-info" // VOD GetVideoInfos
+	OpMediaList    = "media-list" // MPS QueryMediaList
+	OpOther        = "other"
 )
 
 // A Target is what a request is about, as far as the request says.

@@ -224,6 +224,10 @@ func (o *objectStore) route(w http.ResponseWriter, c *call) *refusal {
 		return o.listUploads(w, c)
 	case OpListParts:
 		return o.listParts(w, c)
+	case OpGetLifecycle:
+		return o.getLifecycle(w, c)
+	case OpPutLifecycle:
+		return o.putLifecycle(w, c)
 	case OpCreate:
 		return o.createUpload(w, c)
 	case OpUploadPart:

@@ -30,6 +30,7 @@ const ossOwner = "1234567890123456"
 // goes through.
 var ossCodes = map[string]reply{
 	"NoSuchUpload":          {404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."},
+	"NoSuchLifecycle":       {404, "No Row found in Lifecycle Table."},
 	"NoSuchBucket":          {404, "The specified bucket does not exist."},
 	"AccessDenied":          {403, "You have no right to access this object because of bucket acl."},
 	"SignatureDoesNotMatch": {403, "The request signature we calculated does not match the signature you provided. Check your key and signing method."},

@@ -73,6 +73,9 @@ var permissions = map[store.Op]string{
 	store.ListUploads: "grant name/cos:ListMultipartUploads on {bucket}/* in {region}",
 	store.ListParts:   "grant name/cos:ListParts on {bucket}/* in {region}",
 	store.AbortUpload: "grant name/cos:AbortMultipartUpload on {bucket}/* in {region}",
+
+	store.GetLifecycle: "grant name/cos:GetBucketLifecycle on the bucket",
+	store.PutLifecycle: "grant name/cos:PutBucketLifecycle on the bucket",
 }
 
 const (

@@ -30,6 +30,8 @@ type Driver struct {
 var (
 	_ store.BucketsDriver = (*Driver)(nil)
 	_ store.RatedDriver   = (*Driver)(nil)
+
+	_ store.LifecycleDriver = (*Driver)(nil)
 )
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
@@ -54,6 +56,7 @@ func New(cfg store.Config) (*Driver, error) {
 		EncodingURL: true,
 		Locate:      d.locate,
 		Buckets:     wire.BucketListing{Locate: d.locateAccount, Most: "max-keys", After: "marker"},
+		NoLifecycle: "NoSuchLifecycleConfiguration",
 		Sign:        sign,
 		ParseTime:   parseTime,
 		Initiated:   initiated,

@@ -210,3 +210,5 @@ func TestRates(t *testing.T) {
 		t.Errorf("%v", rates)
 	}
 }
+
+func TestLifecycle(t *testing.T) { sandboxtest.Lifecycle(t, sandbox.COS, open) }

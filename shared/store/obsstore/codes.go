@@ -79,6 +79,9 @@ var permissions = map[store.Op]string{
 	store.ListParts:   "grant obs:object:ListMultipartUploadParts on OBS:*:*:object:{bucket}/*",
 	store.AbortUpload: "grant obs:object:AbortMultipartUpload on OBS:*:*:object:{bucket}/*; " +
 		"only the initiator and the bucket's owner may abort",
+
+	store.GetLifecycle: "grant obs:bucket:GetLifecycleConfiguration on the bucket",
+	store.PutLifecycle: "grant obs:bucket:PutLifecycleConfiguration on the bucket",
 }
 
 const (

@@ -26,6 +26,8 @@ type Driver struct {
 var (
 	_ store.ForeignDriver = (*Driver)(nil)
 	_ store.BucketsDriver = (*Driver)(nil)
+
+	_ store.LifecycleDriver = (*Driver)(nil)
 )
 
 // Foreign implements [store.ForeignDriver]. Path style, which Huawei Cloud has not, tells another's server: Ceph is one that
@@ -44,6 +46,7 @@ func New(cfg store.Config) (*Driver, error) {
 		Hints:       hints,
 		Locate:      d.locate,
 		Buckets:     wire.BucketListing{Locate: d.locateAccount},
+		NoLifecycle: "NoSuchLifecycleConfiguration",
 		Sign:        d.sign,
 		ParseTime:   wire.ParseISO8601,
 	}

@@ -202,3 +202,7 @@ func TestLocateAccount(t *testing.T) {
 		}
 	}
 }
+
+func TestLifecycle(t *testing.T) { sandboxtest.Lifecycle(t, sandbox.OBS, open) }
+
+func TestLifecycleV2(t *testing.T) { sandboxtest.Lifecycle(t, sandbox.OBS, openV2) }

@@ -52,6 +52,8 @@ func resource(req *http.Request, p wire.Place) string {
 	switch {
 	case query.Has("uploads"):
 		return path + "?uploads"
+	case query.Has("lifecycle"):
+		return path + "?lifecycle"
 	case query.Has("uploadId"):
 		return path + "?uploadId=" + query.Get("uploadId")
 	}

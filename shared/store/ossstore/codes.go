@@ -38,6 +38,7 @@ var codes = wire.Codes{
 	"NotImplemented":            mpu.Invalid,
 	"XAmzContentSHA256Mismatch": mpu.Invalid,
 
+	"NoSuchLifecycle":    0, // only of a lifecycle, and no error there
 	"NoSuchKey":          0,
 	"PermanentRedirect":  0,
 	"PreconditionFailed": 0,
@@ -58,6 +59,9 @@ var permissions = map[store.Op]string{
 	store.ListUploads: "grant oss:ListMultipartUploads on acs:oss:*:*:{bucket}",
 	store.ListParts:   "grant oss:ListParts on acs:oss:*:*:{bucket}/*",
 	store.AbortUpload: "grant oss:AbortMultipartUpload on acs:oss:*:*:{bucket}/*",
+
+	store.GetLifecycle: "grant oss:GetBucketLifecycle on acs:oss:*:*:{bucket}",
+	store.PutLifecycle: "grant oss:PutBucketLifecycle on acs:oss:*:*:{bucket}",
 }
 
 const (

@@ -25,7 +25,10 @@ type Driver struct {
 	pathStyle bool
 }
 
-var _ store.BucketsDriver = (*Driver)(nil)
+var (
+	_ store.BucketsDriver   = (*Driver)(nil)
+	_ store.LifecycleDriver = (*Driver)(nil)
+)
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
 func New(cfg store.Config) (*Driver, error) {
@@ -52,6 +55,7 @@ func New(cfg store.Config) (*Driver, error) {
 		EncodingURL: true,
 		Locate:      d.locate,
 		Buckets:     wire.BucketListing{Locate: d.locateAccount, Most: "max-keys", After: "marker"},
+		NoLifecycle: "NoSuchLifecycle",
 		Sign:        sign,
 		ParseTime:   wire.ParseISO8601,
 	}); err != nil {

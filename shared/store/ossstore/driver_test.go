@@ -151,3 +151,5 @@ func TestLocateAccount(t *testing.T) {
 		}
 	}
 }
+
+func TestLifecycle(t *testing.T) { sandboxtest.Lifecycle(t, sandbox.OSS, open) }

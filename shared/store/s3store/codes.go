@@ -55,10 +55,11 @@ var codes = wire.Codes{
 	"Redirect":                           0,
 	"TemporaryRedirect":                  0,
 
-	"InvalidBucketState": 0,
-	"NoSuchKey":          0, // never "gone": a wrong addressing style looks like this
-	"NoSuchVersion":      0,
-	"PreconditionFailed": 0,
+	"InvalidBucketState":           0,
+	"NoSuchLifecycleConfiguration": 0, // only of a lifecycle, and no error there
+	"NoSuchKey":                    0, // never "gone": a wrong addressing style looks like this
+	"NoSuchVersion":                0,
+	"PreconditionFailed":           0,
 
 	// What only other requests can meet.
 	"BadDigest":               0,
@@ -77,6 +78,9 @@ var permissions = map[store.Op]string{
 	store.ListParts: "grant s3:ListMultipartUploadParts on arn:{partition}:s3:::{bucket}/*; " +
 		"ListParts of an SSE-KMS upload also needs kms:Decrypt on its key",
 	store.AbortUpload: "grant s3:AbortMultipartUpload on arn:{partition}:s3:::{bucket}/*",
+
+	store.GetLifecycle: "grant s3:GetLifecycleConfiguration on arn:{partition}:s3:::{bucket}",
+	store.PutLifecycle: "grant s3:PutLifecycleConfiguration on arn:{partition}:s3:::{bucket}",
 }
 
 const (

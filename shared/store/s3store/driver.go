@@ -3,6 +3,8 @@ package s3store
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,6 +36,8 @@ type Driver struct {
 var (
 	_ store.ForeignDriver = (*Driver)(nil)
 	_ store.BucketsDriver = (*Driver)(nil)
+
+	_ store.LifecycleDriver = (*Driver)(nil)
 )
 
 // New returns a driver. The error is mpu.Invalid and names the field of the configuration that is wrong.
@@ -50,6 +54,7 @@ func New(cfg store.Config) (*Driver, error) {
 		EncodingURL: cfg.Endpoint == "",
 		Locate:      d.locate,
 		Buckets:     wire.BucketListing{Locate: d.locateAccount, Most: "max-buckets", After: "continuation-token"},
+		NoLifecycle: "NoSuchLifecycleConfiguration",
 		Sign:        d.sign,
 		ParseTime:   wire.ParseISO8601,
 		Moved:       d.moved,
@@ -162,7 +167,12 @@ func (d *Driver) moved(p wire.Place, r *wire.Reply) bool {
 
 // sign says what the hash of no body is: some servers insist on the header, and every one accepts this value.
 func (d *Driver) sign(req *http.Request, s wire.Signing) error {
-	d.signer.Sign(req, s, wire.EmptyHash)
+	hash := wire.EmptyHash
+	if s.Body != nil {
+		sum := sha256.Sum256(s.Body)
+		hash = hex.EncodeToString(sum[:])
+	}
+	d.signer.Sign(req, s, hash)
 	return nil
 }
 

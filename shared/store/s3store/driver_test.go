@@ -321,3 +321,5 @@ func TestLocateAccount(t *testing.T) {
 		}
 	}
 }
+
+func TestLifecycle(t *testing.T) { sandboxtest.Lifecycle(t, sandbox.S3, open) }

@@ -25,6 +25,8 @@ type Dialect struct {
 	Locate func(b mpu.Bucket) (Place, error)
 	// Buckets says how the account's buckets are listed.
 	Buckets BucketListing
+	// NoLifecycle is the code that says that a bucket has no lifecycle rules.
+	NoLifecycle string
 	// Sign signs a request that is otherwise complete.
 	Sign func(req *http.Request, s Signing) error
 	// ParseTime reads a time as the service writes it. It returns the zero time for what is none.
@@ -60,6 +62,7 @@ type Place struct {
 type Signing struct {
 	Place       Place
 	Key         string // the object's key, empty for requests about the bucket
+	Body        []byte // nil for the requests that have none
 	Credentials store.Credentials
 	Now         time.Time
 }

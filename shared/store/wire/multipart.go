@@ -161,6 +161,9 @@ type call struct {
 	key    string
 	query  query
 	read   func(Place, http.Header, *Scanner) error // nil: there is nothing to read
+	whole  func(http.Header, []byte)                // instead, for an answer that is taken as it is
+	body   []byte                                   // an XML document to send; nil: none
+	header http.Header                              // beside the usual ones
 }
 
 // send sends a call and reads its answer. Its errors lack Op and Target.
@@ -177,7 +180,7 @@ func (m *Multipart) send(ctx context.Context, c call) error {
 		return err
 	}
 	req := c.request(place)
-	if err := m.dialect.Sign(req, Signing{Place: place, Key: c.key, Credentials: creds, Now: m.now()}); err != nil {
+	if err := m.dialect.Sign(req, Signing{Place: place, Key: c.key, Body: c.body, Credentials: creds, Now: m.now()}); err != nil {
 		return &mpu.Error{Message: "the request could not be signed", Err: err}
 	}
 	return Conceal(m.exchange(ctx, c, place, req), req, creds)
@@ -230,28 +233,43 @@ func printable(s string) bool {
 
 func (c call) request(p Place) *http.Request {
 	path, raw := p.path(c.key)
-	return &http.Request{
+	req := &http.Request{
 		Method: c.method,
 		URL:    &url.URL{Scheme: p.Scheme, Host: p.Address, Path: path, RawPath: raw, RawQuery: c.query.b.String()},
 		Host:   cmp.Or(p.Host, p.Address),
 		Header: make(http.Header, 8),
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
+	for name, values := range c.header {
+		req.Header[name] = values
+	}
+	if c.body != nil {
+		c.setBody(req)
+	}
+	return req
 }
 
 // answer reads an answer. It returns a reply for one that says no, and an error for one that says nothing whole.
 func (c call) answer(ctx context.Context, p Place, resp *http.Response) (*Reply, error) {
-	if c.read == nil || resp.StatusCode != http.StatusOK {
+	if c.read == nil && c.whole == nil || resp.StatusCode != http.StatusOK {
 		body, err := readAll(resp, maxSmall)
 		if err != nil {
 			return nil, failed(ctx, resp.StatusCode, err)
 		}
-		if resp.StatusCode/100 == 2 && len(bytes.TrimSpace(body)) == 0 && c.read == nil {
+		if resp.StatusCode/100 == 2 && len(bytes.TrimSpace(body)) == 0 && c.read == nil && c.whole == nil {
 			return nil, nil
 		}
 		reply := NewReply(resp.StatusCode, resp.Header)
 		reply.ReadXML(body)
 		return reply, nil
+	}
+	if c.whole != nil {
+		body, err := readAll(resp, maxDocument)
+		if err != nil {
+			return nil, failed(ctx, resp.StatusCode, err)
+		}
+		c.whole(resp.Header, body)
+		return nil, nil
 	}
 	scanner := scanners.Get().(*Scanner)
 	defer scanners.Put(scanner)

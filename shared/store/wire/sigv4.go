@@ -67,7 +67,7 @@ func (s *SignerV4) key(k keyScope) *signingKey {
 
 var canonicals = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
-// Sign signs a request without a body, whose query is one of [Multipart]'s: no name stands in it twice, and it is
+// Sign signs a request whose query is one of [Multipart]'s: no name stands in it twice, and it is
 // percent-encoded as the signature wants it. What the body's hash is said to be goes into a header.
 func (s *SignerV4) Sign(req *http.Request, g Signing, bodyHash string) {
 	stamp := g.Now.UTC().Format("20060102T150405Z")
@@ -82,6 +82,10 @@ func (s *SignerV4) Sign(req *http.Request, g Signing, bodyHash string) {
 	if g.Credentials.SessionToken != "" {
 		names += ";x-amz-security-token"
 		req.Header["X-Amz-Security-Token"] = []string{g.Credentials.SessionToken}
+	}
+	minimum := req.Header.Get(minimumSize) // of a lifecycle
+	if minimum != "" {
+		names += ";x-amz-transition-default-minimum-object-size"
 	}
 	buffer := canonicals.Get().(*[]byte)
 	defer canonicals.Put(buffer)
@@ -99,6 +103,9 @@ func (s *SignerV4) Sign(req *http.Request, g Signing, bodyHash string) {
 	}
 	if g.Credentials.SessionToken != "" {
 		b = append(append(b, "\nx-amz-security-token:"...), strings.TrimSpace(g.Credentials.SessionToken)...)
+	}
+	if minimum != "" {
+		b = append(append(b, "\nx-amz-transition-default-minimum-object-size:"...), minimum...)
 	}
 	b = append(append(append(append(b, "\n\n"...), names...), '\n'), bodyHash...)
 	sum := sha256.Sum256(b)

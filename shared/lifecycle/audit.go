@@ -1,0 +1,145 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+)
+
+// An Audit is what is known of a bucket's lifecycle, and whether what it promises is kept.
+type Audit struct {
+	Target  mpu.Request // a bucket, perhaps with a prefix
+	Rules   []Rule
+	Rule    Rule // the one that aborts all uploads of the target the soonest
+	Covered bool // there is one
+	Open    int  // uploads that were listed
+	More    bool // there are more than that
+	Oldest  time.Time
+	Overdue int // of them, those that the rule should have aborted days ago
+
+	lifecycle store.Lifecycle
+}
+
+const (
+	auditPages = 10                 // of the listing, at most
+	patience   = 3 * 24 * time.Hour // how long a service may take to act on a rule, or to notice a new one
+)
+
+// Look reads a bucket's rules and the beginning of its listing. Nothing is changed.
+func Look(ctx context.Context, st *store.Store, target mpu.Request, now time.Time) (Audit, error) {
+	a := Audit{Target: mpu.Request{Bucket: target.Bucket, Prefix: target.Prefix}}
+	if err := a.read(ctx, st); err != nil {
+		return a, err
+	}
+	pages := 0
+	for page, err := range st.Pages(ctx, target.Bucket, target.Prefix, mpu.Marker{}) {
+		if err != nil {
+			return a, err
+		}
+		for _, u := range page.Uploads {
+			a.Open++
+			if a.Oldest.IsZero() || u.Initiated.Before(a.Oldest) {
+				a.Oldest = u.Initiated
+			}
+			if a.Covered && !u.Initiated.IsZero() && now.After(a.Rule.AbortsAt(u.Initiated).Add(patience)) {
+				a.Overdue++
+			}
+		}
+		if pages++; pages == auditPages {
+			a.More = page.More
+			break
+		}
+	}
+	return a, nil
+}
+
+func (a *Audit) read(ctx context.Context, st *store.Store) (err error) {
+	if a.lifecycle, err = st.Lifecycle(ctx, a.Target.Bucket); err != nil {
+		return err
+	}
+	if a.Rules, err = Parse(a.lifecycle.Document); err != nil {
+		return &mpu.Error{Op: string(store.GetLifecycle), Target: a.Target.Bucket.String(), Err: err}
+	}
+	a.Rule, a.Covered = Covering(a.Rules, a.Target.Prefix)
+	return nil
+}
+
+// A Change is a rule that is to be added to a bucket's.
+type Change struct {
+	Rule string // its text
+	old  store.Lifecycle
+	new  store.Lifecycle
+}
+
+// Plan returns the change that would cover what the audit found uncovered.
+func (a Audit) Plan(days int) (Change, error) {
+	merged, rule, err := Merge(a.Target.Bucket.Store, a.lifecycle.Document, a.Target.Prefix, days)
+	return Change{Rule: rule, old: a.lifecycle, new: store.Lifecycle{Document: merged, Minimum: a.lifecycle.Minimum}}, err
+}
+
+// ErrChanged is returned where somebody else has written the rules in the meantime.
+var ErrChanged = errors.New("the bucket's rules have changed since they were read; look again")
+
+// Install writes a change, if the rules are still what it was made from, and reads them again to see that none is lost.
+func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) error {
+	fail := func(err error) error {
+		return &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: b.String(), Err: err}
+	}
+	now, err := st.Lifecycle(ctx, b)
+	if err == nil && !bytes.Equal(now.Document, c.old.Document) {
+		err = ErrChanged
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if err := st.PutLifecycle(ctx, b, c.new); err != nil {
+		return fail(err)
+	}
+	want, err := Parse(c.new.Document)
+	if err != nil {
+		return fail(err)
+	}
+	// A service may take a moment before it shows what was written.
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		now, err := st.Lifecycle(ctx, b)
+		if err != nil {
+			return fail(err)
+		}
+		have, err := Parse(now.Document)
+		switch lost := missing(want, have); {
+		case err != nil:
+			return fail(err)
+		case len(lost) == 0:
+			return nil
+		case wait > 10*time.Second:
+			return fail(fmt.Errorf("written, but rules %q are not there; the rules before were\n%s", lost, c.old.Document))
+		}
+		select {
+		case <-ctx.Done():
+			return fail(ctx.Err())
+		case <-time.After(wait):
+		}
+	}
+}
+
+// missing returns the IDs of rules that should be there and are not. A service may give rules an ID or another order.
+func missing(want, have []Rule) (lost []string) {
+	left := map[Rule]int{}
+	for _, r := range have {
+		left[r]++
+		r.ID = ""
+		left[r]++
+	}
+	for _, r := range want {
+		if left[r] == 0 {
+			lost = append(lost, r.ID)
+		}
+		left[r]--
+	}
+	return lost
+}

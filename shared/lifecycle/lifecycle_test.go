@@ -1,0 +1,155 @@
+package lifecycle
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// five are rules of other kinds, written in ways that a decoder would not write back.
+const five = `<?xml version="1.0" encoding="UTF-8"?>
+<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+  <!-- kept by the archive team -->
+  <Rule><ID>logs</ID><Filter><Prefix>logs/</Prefix></Filter><Status>Enabled</Status><Expiration><Days>30</Days></Expiration></Rule>
+  <Rule><ID>cold</ID><Filter><And><Prefix>raw/</Prefix><Tag><Key>tier</Key><Value>cold</Value></Tag></And></Filter><Status>Enabled</Status>
+    <Transition><Days>90</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition></Rule>
+  <Rule><ID>versions</ID><Filter/><Status>Enabled</Status><NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration></Rule>
+  <Rule><ID>off</ID><Filter></Filter><Status>Disabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>
+  <Rule><ID>new-kind</ID><Filter><Prefix>x/</Prefix></Filter><Status>Enabled</Status><SomethingNobodyKnows Yet="true"/></Rule>
+</LifecycleConfiguration>
+`
+
+const oldStyle = `<LifecycleConfiguration><Rule><ID>a</ID><Prefix>tmp/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>`
+
+func TestMerge(t *testing.T) {
+	for _, tt := range []struct {
+		name, store, old, prefix string
+		days                     int
+		rule                     string
+	}{
+		{"none yet", "s3", "", "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"an empty one", "cos", "<LifecycleConfiguration/>", "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"five others", "s3", five, "", 3, `<Rule><ID>abort-incomplete-uploads</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"a prefix", "s3", five, "a&b/<c>", 1, `<Rule><ID>abort-incomplete-uploads</ID><Filter><Prefix>a&amp;b/&lt;c&gt;</Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"the old way to write a prefix", "s3", oldStyle, "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Prefix></Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"obs", "obs", oldStyle, "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Prefix></Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"oss", "oss", oldStyle, "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Prefix></Prefix><Status>Enabled</Status><AbortMultipartUpload><Days>7</Days></AbortMultipartUpload></Rule>`},
+		{"the name is taken", "obs", strings.Replace(oldStyle, "<ID>a<", "<ID>abort-incomplete-uploads<", 1), "", 7, `<Rule><ID>abort-incomplete-uploads-2</ID><Prefix></Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			merged, rule, err := Merge(tt.store, []byte(tt.old), tt.prefix, tt.days)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rule != tt.rule {
+				t.Errorf("rule\n%s\nwant\n%s", rule, tt.rule)
+			}
+			// Taken out again, it leaves the old document, byte for byte.
+			if before, _ := Parse([]byte(tt.old)); len(before) > 0 {
+				if left := bytes.Replace(merged, []byte(rule), nil, 1); string(left) != tt.old {
+					t.Error(cmp.Diff(tt.old, string(left)))
+				}
+			}
+			rules, err := Parse(merged)
+			if got, ok := Covering(rules, tt.prefix+"more"); err != nil || !ok || got.Days != tt.days {
+				t.Errorf("%v, %+v", err, got)
+			}
+		})
+	}
+}
+
+func TestMergeRefuses(t *testing.T) {
+	many := "<LifecycleConfiguration>" + strings.Repeat("<Rule><Prefix/><Status>Enabled</Status></Rule>", mostRules) + "</LifecycleConfiguration>"
+	for name, tt := range map[string]struct {
+		old  string
+		days int
+	}{
+		"no days":             {"", 0},
+		"no XML":              {"rules: none", 7},
+		"another document":    {"<Error><Code>AccessDenied</Code></Error>", 7},
+		"one that is cut":     {five[:len(five)-40], 7},
+		"a prefixed one":      {`<x:LifecycleConfiguration xmlns:x="y"><x:Rule><x:ID>a</x:ID><x:Prefix/><x:Status>Enabled</x:Status></x:Rule></x:LifecycleConfiguration>`, 7},
+		"as many as can be":   {many, 7},
+		"text behind its end": {oldStyle + "<Rule/>", 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if merged, _, err := Merge("s3", []byte(tt.old), "", tt.days); err == nil {
+				t.Errorf("made %s", merged)
+			}
+		})
+	}
+}
+
+func TestCovering(t *testing.T) {
+	day := func(n int) Rule { return Rule{Enabled: true, Aborts: true, Days: n} }
+	of := func(r Rule, change func(*Rule)) Rule { change(&r); return r }
+	for _, tt := range []struct {
+		name   string
+		rules  []Rule
+		prefix string
+		days   int // 0: none
+		why    string
+	}{
+		{"none", nil, "", 0, ""},
+		{"one", []Rule{day(7)}, "", 7, ""},
+		{"the sooner", []Rule{day(7), day(3), day(5)}, "raw/", 3, ""},
+		{"disabled", []Rule{of(day(1), func(r *Rule) { r.Enabled = false })}, "", 0, "disabled"},
+		{"about objects", []Rule{of(day(1), func(r *Rule) { r.Aborts = false })}, "", 0, ""},
+		{"narrowed", []Rule{of(day(1), func(r *Rule) { r.Narrow = true })}, "", 0, "narrows"},
+		{"by date", []Rule{of(day(0), func(r *Rule) { r.Date = time.Unix(0, 0) })}, "", 0, "date"},
+		{"elsewhere", []Rule{of(day(1), func(r *Rule) { r.Prefix = "tmp/" })}, "raw/", 0, "tmp/"},
+		{"of a part", []Rule{of(day(1), func(r *Rule) { r.Prefix = "raw/" })}, "", 0, "raw/"},
+		{"around it", []Rule{of(day(1), func(r *Rule) { r.Prefix = "raw/" })}, "raw/2026/", 1, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, ok := Covering(tt.rules, tt.prefix)
+			if ok != (tt.days > 0) || r.Days != tt.days {
+				t.Errorf("%v %+v, want %d days", ok, r, tt.days)
+			}
+			if len(tt.rules) == 1 && !strings.Contains(tt.rules[0].WhyNot(tt.prefix), tt.why) || tt.why == "" && len(tt.rules) == 1 && tt.rules[0].WhyNot(tt.prefix) != "" {
+				t.Errorf("why not: %q", tt.rules[0].WhyNot(tt.prefix))
+			}
+		})
+	}
+}
+
+func TestAbortsAt(t *testing.T) {
+	for initiated, want := range map[string]string{
+		"2026-11-03T08:00:00Z":      "2026-11-11T00:00:00Z",
+		"2026-11-03T00:00:00Z":      "2026-11-10T00:00:00Z",
+		"2026-11-03T23:30:00-02:00": "2026-11-12T00:00:00Z",
+	} {
+		at, err := time.Parse(time.RFC3339, initiated)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (Rule{Days: 7}).AbortsAt(at).Format(time.RFC3339); got != want {
+			t.Errorf("%s: %s, want %s", initiated, got, want)
+		}
+	}
+}
+
+func FuzzMerge(f *testing.F) {
+	for _, s := range []string{five, oldStyle, "", "<LifecycleConfiguration/>"} {
+		f.Add(s, "raw/", 7)
+	}
+	f.Fuzz(func(t *testing.T, old, prefix string, days int) {
+		merged, rule, err := Merge("s3", []byte(old), prefix, days)
+		if err != nil {
+			return
+		}
+		before, err := Parse([]byte(old))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(before) > 0 && string(bytes.Replace(merged, []byte(rule), nil, 1)) != old {
+			t.Errorf("%q became %q", old, merged)
+		}
+		if after, err := Parse(merged); err != nil || len(after) != len(before)+1 {
+			t.Errorf("%v, %d rules and then %d", err, len(before), len(after))
+		}
+	})
+}
