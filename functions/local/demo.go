@@ -7,17 +7,36 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/partsweep/partsweep/events"
 	"github.com/partsweep/partsweep/shared/handler"
-	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/page"
 )
 
-// demonstrate shows the whole job on real HTTP traffic: failures that were reported, failures that nobody reported, and
+func (c *console) demoCommand() *cobra.Command {
+	plan := false
+	cmd := &cobra.Command{
+		Use:     "demo",
+		Short:   "the whole job on six services in memory, with no account",
+		Long:    "Shows the whole job on six services in memory: 127.0.0.1 only, signatures checked, no account. It then asks the services whether the\nreport told the truth.",
+		Example: "  partsweep demo\n  partsweep demo --dry-run",
+		Args:    func(_ *cobra.Command, args []string) error { return noArgs(args) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), plan) },
+	}
+	cmd.Flags().BoolVar(&plan, "dry-run", false, "abort nothing")
+	return cmd
+}
+
+// demo shows the whole job on real HTTP traffic: failures that were reported, failures that nobody reported, and
 // uploads that only look dead. It then asks the sandbox whether the report told the truth.
-func demonstrate(ctx context.Context, out, logs io.Writer, plan bool) error {
-	w, err := newWorld(ctx)
+func (c *console) demo(ctx context.Context, plan bool) error {
+	out := c.out
+	if c.quiet {
+		out = io.Discard
+	}
+	w, err := newWorld(ctx, tickAt)
 	if err != nil {
 		return err
 	}
@@ -25,8 +44,12 @@ func demonstrate(ctx context.Context, out, logs io.Writer, plan bool) error {
 	uploads, before := w.held()
 	fmt.Fprintf(out, "partsweep on six services in memory: 127.0.0.1 only, signatures checked, no account.\n\n"+
 		"1. Clients uploaded in parts and most of them died: %d left open, %s in parts, over %d requests.\n\n",
-		uploads, size(before), len(w.Ledger()))
-	h, err := handler.New(w.platform(logs, plan))
+		uploads, page.Size(before), len(w.Ledger()))
+	mode := "apply"
+	if plan {
+		mode = "plan"
+	}
+	h, err := handler.New(w.platform(c, mode))
 	if err != nil {
 		return err
 	}
@@ -87,11 +110,11 @@ func (w *world) verdict(out io.Writer, all summary, before int64) error {
 	total := all.total()
 	if total.Planned > 0 {
 		fmt.Fprintf(out, "A plan: %d would be removed and %s freed. The sandbox still holds all %d uploads, %s.\n",
-			total.Planned, size(total.BytesPlanned), uploads, size(after))
+			total.Planned, page.Size(total.BytesPlanned), uploads, page.Size(after))
 	} else {
 		fmt.Fprintf(out, "Removed %d, freed %s, which stops about %s a month at list prices.\n"+
 			"The sandbox itself counts %s less, and %d uploads left, all of them alive.\n",
-			total.Aborted, size(total.BytesFreed), money(all.monthly), size(before-after), uploads)
+			total.Aborted, page.Size(total.BytesFreed), page.Money(all.monthly), page.Size(before-after), uploads)
 	}
 	if dead := w.killed(); len(dead) > 0 {
 		return fmt.Errorf("live uploads were aborted: %q", dead)
@@ -100,19 +123,4 @@ func (w *world) verdict(out io.Writer, all summary, before int64) error {
 		return fmt.Errorf("the report says %d bytes were freed, the sandbox %d", total.BytesFreed, before-after)
 	}
 	return nil
-}
-
-// actOnSandbox works the arguments off on a fresh world.
-func actOnSandbox(ctx context.Context, o options, out, logs io.Writer) error {
-	w, err := newWorld(ctx)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	for _, arg := range o.args {
-		if r, err := mpu.Parse(arg); err == nil && !w.has(r.Bucket) {
-			return fmt.Errorf("the sandbox has no bucket %s; it has %s; add -live to act on your own", r.Bucket, strings.Join(w.buckets(), " "))
-		}
-	}
-	return act(ctx, o, w.platform(logs, o.plan), out)
 }

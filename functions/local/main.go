@@ -1,18 +1,17 @@
-// Command local is partsweep by hand: a demonstration with no account, and requests and event files on the sandbox or on
-// real clouds.
+// Command local is partsweep by hand: it shows what failed uploads have left behind, explains what the rules say of one, acts
+// on a plan, and looks after lifecycle rules. A sandbox of the clouds in memory lets anyone try it.
 //
-//	go run ./functions/local                            the demonstration
-//	go run ./functions/local 's3://media-in?olderThan=1d'        a request, on the sandbox
-//	go run ./functions/local events/aws/scheduler.json           an event, on the sandbox
-//	go run ./functions/local -live -plan 's3://videos?olderThan=7d'   on real clouds
+//	go run ./functions/local                                     the demonstration
+//	go run ./functions/local plan 's3://videos?olderThan=7d'     what would be aborted on real clouds
+//	go run ./functions/local sandbox                             a shell in which the clouds are in memory
 //
-// The exit status is 0 if nothing is left to do, 1 if something is, and 2 if the command line is wrong.
+// The exit status is 0 if nothing is left to do, 1 if something is, 2 if the command line or a setting is wrong, and 130 if it
+// was interrupted.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,66 +19,151 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/partsweep/partsweep/shared/handler"
 	"github.com/partsweep/partsweep/shared/janitor"
 	"github.com/partsweep/partsweep/shared/mpu"
 )
 
-const usage = `usage: partsweep [-live] [-plan] [-v] [REQUEST | EVENT-FILE]...
-
-Without an argument: a demonstration on six services in memory. No account, no network but 127.0.0.1.
-
-  REQUEST     s3://bucket?olderThan=2d                       a sweep
-              s3://bucket?prefix=raw/&olderThan=2d           of what lies under a prefix
-              s3://bucket/key?uploadId=ID&before=TIME        one upload
-  EVENT-FILE  a file with an event, as a platform delivers it; - is standard input
-
-They act on the demonstration's sandbox, or with -live on real clouds.
-
-`
-
 func main() {
 	handler.SetUp()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()}
+	os.Exit(c.run(context.Background(), os.Args[1:]))
 }
 
-// options are the command line.
-type options struct {
-	live, plan, verbose bool
-	args                []string
+// A console is where a command is typed: what it reads and writes, and what its flags say.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	environ  []string
+
+	stop                 context.Context // done once Ctrl-C has been pressed
+	verbose, quiet, json bool
 }
 
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) (exit int) {
-	o, err := parseArgs(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintln(stderr, "partsweep:", err)
-		return 2
-	}
-	logs := io.Discard
-	if o.verbose {
-		logs = stderr
-	}
-	switch {
-	case len(o.args) == 0:
-		err = demonstrate(ctx, stdout, logs, o.plan)
-	case o.live:
-		err = act(ctx, o, livePlatform(o, environ, logs), stdout)
-	default:
-		err = actOnSandbox(ctx, o, stdout, logs)
+// run runs a command line and returns the exit status.
+func (c *console) run(ctx context.Context, args []string) (exit int) {
+	ctx, cancel := c.interruptible(ctx)
+	defer cancel()
+	root := c.root()
+	root.SetArgs(args)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(ctx)
+	if status := (exitError)(0); errors.As(err, &status) {
+		return int(status)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "partsweep:", brief(err))
-		if mpu.KindOf(err) == mpu.Invalid {
-			return 2
-		}
-		return 1
+		fmt.Fprintln(c.err, "partsweep:", brief(err))
 	}
-	return 0
+	switch {
+	case c.stop.Err() != nil:
+		return 130
+	case err == nil:
+		return 0
+	case mpu.KindOf(err) == mpu.Invalid:
+		return 2
+	}
+	return 1
+}
+
+// interruptible makes the first Ctrl-C stop cleanly, and the second at once.
+func (c *console) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop, stopped := context.WithCancel(ctx)
+	c.stop = stop
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
+		}
+		fmt.Fprintln(c.err, "\npartsweep: stopping; what is under way is finished first (once more stops at once)")
+		stopped()
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); stopped(); cancel() }
+}
+
+func (c *console) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "partsweep",
+		Short: "finds what failed multipart uploads have left behind, and removes it",
+		Long: `partsweep finds the parts that failed multipart uploads leave behind, which are billed and shown by no listing of
+objects, and removes them. It looks at AWS S3 and what speaks it, Tencent COS, Huawei OBS, Alibaba OSS and Alibaba VOD.
+
+Without an argument it shows all that on six services in memory: no account, no network but 127.0.0.1.`,
+		Example: `  partsweep plan 's3://videos?olderThan=7d' -o plan.jsonl   what would be aborted, and why
+  partsweep explain 's3://videos/raw/a.mxf'                 what is known of one upload
+  partsweep apply plan.jsonl                                abort what the plan says, after looking again
+  partsweep lifecycle s3://videos                           is there a rule that would do it?
+  partsweep sandbox                                         try all of this on clouds in memory`,
+		Args:          func(_ *cobra.Command, args []string) error { return noArgs(args) },
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), false) },
+	}
+	flags := root.PersistentFlags()
+	flags.BoolVarP(&c.verbose, "verbose", "v", false, "write the log, one JSON object a line, to standard error")
+	flags.BoolVarP(&c.quiet, "quiet", "q", false, "write nothing but what went wrong")
+	flags.BoolVar(&c.json, "json", false, "write the report as JSON")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(err, "see "+cmd.CommandPath()+" --help")
+	})
+	root.AddCommand(c.planCommand(), c.applyCommand(), c.runCommand(), c.explainCommand(), c.lifecycleCommand(), c.sandboxCommand(),
+		c.demoCommand(), c.versionCommand())
+	root.SetHelpTemplate(helpTemplate)
+	return root
+}
+
+// helpTemplate is cobra's, with what no command can say of itself behind it.
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}{{if not .HasParent}}
+A REQUEST is s3://bucket?olderThan=2d, s3://bucket?prefix=raw/&olderThan=2d or s3://bucket/key?uploadId=ID; the other services are
+cos://, obs://, oss:// and vod://region. Quote it: an unquoted & ends a command. Settings and credentials come from the
+environment: PARTSWEEP_…, and what each vendor's own tools read; README.md lists them.
+
+The exit status is 0 if nothing is left to do, 1 if something is, 2 if the command line or a setting is wrong, 130 if interrupted.
+{{end}}`
+
+// usage is an error about what was typed.
+func usage(err error, hint string) error {
+	return &mpu.Error{Kind: mpu.Invalid, Op: "command line", Err: err, Hint: hint}
+}
+
+// noArgs refuses arguments of a command that takes none, and says what was probably meant.
+func noArgs(args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case strings.Contains(args[0], "://"):
+		return usage(fmt.Errorf("unexpected %q", args[0]), "say what to do with it: partsweep plan, run, explain or lifecycle, and the request")
+	}
+	return usage(fmt.Errorf("no such command: %q", args[0]), "see partsweep --help")
+}
+
+// requests reads arguments that must all be requests, before anything is sent, so that a typing error in the last one stops
+// the first.
+func requests(args []string) ([]mpu.Request, error) {
+	if len(args) == 0 {
+		return nil, usage(errors.New("a request is missing"), "write one, as in 's3://videos?olderThan=7d'")
+	}
+	all := make([]mpu.Request, len(args))
+	for i, arg := range args {
+		var err error
+		if all[i], err = mpu.Parse(arg); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // brief leaves out what the report has already said.
@@ -91,91 +175,8 @@ func brief(err error) string {
 	return err.Error()
 }
 
-func parseArgs(args []string, stderr io.Writer) (options, error) {
-	var o options
-	flags := flag.NewFlagSet("local", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
-	flags.BoolVar(&o.live, "live", false, "act on real clouds, with the settings and credentials of the environment")
-	flags.BoolVar(&o.plan, "plan", false, "show what would be done, and do nothing")
-	flags.BoolVar(&o.verbose, "v", false, "write the log, one JSON object a line, to standard error")
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	o.args = flags.Args()
-	for _, a := range o.args {
-		if strings.HasPrefix(a, "-") && a != "-" {
-			return o, fmt.Errorf("flag %s stands behind an argument; put flags first", a)
-		}
-	}
-	if o.live && len(o.args) == 0 {
-		return o, errors.New("-live needs a REQUEST or an EVENT-FILE")
-	}
-	return o, nil
-}
+// An exitError is the exit status of another command, which has said itself what went wrong.
+type exitError int
 
-// act works the arguments off and prints one table. Requests are read before anything is sent, so that a typing error in
-// the last one stops the first.
-func act(ctx context.Context, o options, p handler.Platform, stdout io.Writer) error {
-	var requests []mpu.Request
-	var files [][]byte
-	for _, arg := range o.args {
-		if strings.Contains(arg, "://") {
-			r, err := mpu.Parse(arg)
-			if err != nil {
-				return err
-			}
-			requests = append(requests, r)
-			continue
-		}
-		event, err := readEvent(arg)
-		if err != nil {
-			return err
-		}
-		files = append(files, event)
-	}
-	h, err := handler.New(p)
-	if err != nil {
-		return err
-	}
-	var sum summary
-	var errs []error
-	if len(requests) > 0 {
-		report, err := h.Do(ctx, requests, o.plan)
-		errs = append(errs, err)
-		sum.add(report)
-	}
-	for _, event := range files {
-		report, err := h.Run(ctx, event)
-		errs = append(errs, err)
-		sum.add(report)
-	}
-	sum.print(stdout, h.Settings())
-	fmt.Fprintln(stdout)
-	sum.printExamples(stdout)
-	sum.printHints(stdout, requests)
-	return errors.Join(errs...)
-}
-
-// mostEvent is the largest event file that is read: more than any platform delivers.
-const mostEvent = 16 << 20
-
-func readEvent(name string) ([]byte, error) {
-	in := io.Reader(os.Stdin)
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, &mpu.Error{Kind: mpu.Invalid, Op: "argument", Err: err, Hint: "an event file, or a request such as s3://bucket?olderThan=2d"}
-		}
-		defer f.Close()
-		in = f
-	}
-	event, err := io.ReadAll(io.LimitReader(in, mostEvent+1))
-	if err == nil && len(event) > mostEvent {
-		err = fmt.Errorf("%s is larger than %d bytes", name, mostEvent)
-	}
-	return event, err
-}
+// Error returns the status.
+func (e exitError) Error() string { return fmt.Sprint("exit status ", int(e)) }

@@ -2,26 +2,33 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/partsweep/partsweep/shared/lifecycle"
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/page"
+	"github.com/partsweep/partsweep/shared/plan"
 	"github.com/partsweep/partsweep/test/sandbox"
+	"github.com/partsweep/partsweep/test/sandbox/sandboxtest"
 )
 
 // invoke runs the command and returns what it printed.
 func invoke(t *testing.T, environ []string, args ...string) (exit int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	exit = run(t.Context(), args, environ, &out, &errs)
+	c := &console{in: strings.NewReader(""), out: &out, err: &errs, environ: environ}
+	exit = c.run(t.Context(), args)
 	return exit, out.String(), errs.String()
 }
 
@@ -105,52 +112,332 @@ func TestReadmeTranscript(t *testing.T) {
 }
 
 func TestDemonstrationPlan(t *testing.T) {
-	exit, out, errs := invoke(t, nil, "-plan")
+	exit, out, errs := invoke(t, nil, "demo", "--dry-run")
 	if exit != 0 || errs != "" || cell(t, out, 1, "s3", "would-abort") == 0 || !strings.Contains(out, "still holds all") {
 		t.Errorf("exit %d, %s\n%s", exit, errs, out)
 	}
 }
 
-func TestArguments(t *testing.T) {
-	event := filepath.Join(t.TempDir(), "event.json")
-	write := func(s string) {
-		if err := os.WriteFile(event, []byte(s), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(`{"type":"upload-failed","request":"s3://media-in/raw/2026/11/a%20b%2Bc.mxf?uploadId=VXBsb2FkSWRFeGFtcGxlLjAwMQ--","failedAt":"2026-11-03T08:59:58Z"}`)
-	empty := filepath.Join(t.TempDir(), "empty.json")
-	if err := os.WriteFile(empty, []byte("{}"), 0o600); err != nil {
+// inWorld fills a sandbox as the sandbox command does, and returns an environment that points to it.
+func inWorld(t *testing.T, more int) (*world, []string) {
+	t.Helper()
+	w, err := newWorld(t.Context(), time.Now())
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { w.Close() })
+	w.addMany(more)
+	return w, w.settings()
+}
+
+func write(t *testing.T, name, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommandLine(t *testing.T) {
+	event := write(t, "event.json", `{"sweep":"s3://media-in?olderThan=1d"}`)
+	empty := write(t, "empty.json", "{}")
+	_, environ := inWorld(t, 0)
 	for _, tt := range []struct {
 		name string
 		args []string
 		exit int
 		out  string // in what was printed, on either side
 	}{
-		{"a request", []string{"s3://media-in?olderThan=1d"}, 0, "s3"},
-		{"two requests", []string{"oss://media-oss?olderThan=1d", "vod://cn-shanghai?olderThan=1d"}, 0, "vod"},
-		{"a plan", []string{"-plan", "s3://media-in?olderThan=1d"}, 0, "would abort"},
-		{"an event file", []string{event}, 0, "1.0 MiB"},
-		{"help", []string{"-h"}, 0, "usage"},
-		{"unknown scheme", []string{"gs://b?olderThan=1d"}, 2, `store "gs"`},
-		{"unknown parameter", []string{"s3://media-in?olderthan=1d"}, 2, "olderthan"},
-		{"one wrong among two", []string{"s3://media-in?olderThan=1d", "s3://media-in?olderThan=soon"}, 2, "soon"},
-		{"unknown flag", []string{"-force"}, 2, "-force"},
-		{"flag behind an argument", []string{"s3://media-in?olderThan=1d", "-plan"}, 2, "-plan"},
-		{"no such file", []string{"nowhere.json"}, 2, "nowhere.json"},
-		{"empty event", []string{empty}, 1, "invalid"},
-		{"bucket that is not there", []string{"s3://other?olderThan=1d"}, 1, "-live"},
-		{"a prefix written as a key", []string{"s3://media-in/raw/?olderThan=1d"}, 0, "s3://media-in?prefix=raw/&olderThan=1d"},
-		{"live with nothing to do", []string{"-live"}, 2, "-live"},
+		{"a plan", []string{"plan", "s3://media-in?olderThan=1d"}, 0, "would abort"},
+		{"two requests", []string{"plan", "oss://media-oss?olderThan=1d", "vod://cn-shanghai?olderThan=1d"}, 0, "vod"},
+		{"every bucket", []string{"plan", "s3://*"}, 0, "would abort"},
+		{"an event file", []string{"run", "--dry-run", event}, 0, "would abort"},
+		{"help", []string{"--help"}, 0, "Available Commands"},
+		{"help of a command", []string{"help", "apply"}, 0, "Each is looked at again"},
+		{"version", []string{"version"}, 0, "partsweep"},
+		{"completion", []string{"completion", "bash"}, 0, "__start_partsweep"},
+		{"quiet", []string{"-q", "plan", "s3://media-in"}, 0, ""},
+		{"unknown command", []string{"sweep"}, 2, `no such command: "sweep"`},
+		{"a request and no command", []string{"s3://media-in"}, 2, "partsweep plan"},
+		{"no request", []string{"plan"}, 2, "a request is missing"},
+		{"unknown scheme", []string{"plan", "gs://b?olderThan=1d"}, 2, `store "gs"`},
+		{"unknown parameter", []string{"plan", "s3://media-in?olderthan=1d"}, 2, "olderthan"},
+		{"one wrong among two", []string{"plan", "s3://media-in?olderThan=1d", "s3://media-in?olderThan=soon"}, 2, "soon"},
+		{"unknown flag", []string{"plan", "--force", "s3://media-in"}, 2, "--force"},
+		{"flag behind an argument", []string{"plan", "s3://media-in?olderThan=1d", "--json"}, 0, `"breakdown"`},
+		{"no such file", []string{"run", "nowhere.json"}, 2, "nowhere.json"},
+		{"empty event", []string{"run", empty}, 1, "invalid"},
+		{"bucket that is not allowed", []string{"plan", "s3://other?olderThan=1d"}, 1, "PARTSWEEP_BUCKETS"},
+		{"a prefix written as a key", []string{"plan", "s3://media-in/raw/?olderThan=1d"}, 0, "s3://media-in?prefix=raw/&olderThan=1d"},
+		{"explain a sweep", []string{"explain", "s3://media-in"}, 2, "name one upload"},
+		{"explain two", []string{"explain", "s3://media-in/a", "s3://media-in/b"}, 2, "name one upload"},
+		{"explain what is not there", []string{"explain", "s3://media-in/none"}, 1, "no such upload"},
+		{"apply no plan", []string{"apply", event}, 2, "this is no plan"},
+		{"apply nothing", []string{"apply"}, 2, "name one plan"},
+		{"a lifecycle of no days", []string{"lifecycle", "--install", "--days", "0", "s3://media-in"}, 2, "--days 0"},
+		{"a lifecycle of a key", []string{"lifecycle", "s3://media-in/a"}, 2, "only a bucket"},
+		{"a lifecycle of vod", []string{"lifecycle", "vod://cn-shanghai"}, 2, "no lifecycle rules"},
+		{"a folder that is not there", []string{"plan", "s3://media-in", "-o", "/nowhere/plan"}, 2, "nowhere"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			exit, out, errs := invoke(t, nil, tt.args...)
+			exit, out, errs := invoke(t, environ, tt.args...)
 			if exit != tt.exit || !strings.Contains(out+errs, tt.out) {
 				t.Errorf("exit %d, want %d with %q\n%s%s", exit, tt.exit, tt.out, out, errs)
 			}
+			if tt.name == "quiet" && out+errs != "" {
+				t.Errorf("quiet says %s%s", out, errs)
+			}
 		})
+	}
+}
+
+// A plan is written, read by a person, and applied: what has been active since is kept, and nothing else is touched.
+func TestPlanThenApply(t *testing.T) {
+	w, environ := inWorld(t, 200)
+	file := filepath.Join(t.TempDir(), "plan.jsonl")
+	exit, out, errs := invoke(t, environ, "plan", "s3://*", "cos://*", "obs://*", "oss://*", "vod://cn-shanghai", "-o", file)
+	if exit != 0 || !strings.Contains(out, "partsweep apply "+file) {
+		t.Fatalf("exit %d\n%s%s", exit, out, errs)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Read(text)
+	if err != nil || !p.End.Complete || p.End.Abort < 190 || p.Abort != p.End.Abort {
+		t.Fatalf("%v %+v", err, p.End)
+	}
+	// Since then, one has been active, one is gone, and one has become old enough.
+	var first []mpu.Upload
+	for _, g := range p.Groups {
+		if g.Request.Bucket.Store == "s3" {
+			for u := range g.Uploads {
+				first = append(first, u)
+			}
+		}
+	}
+	w.AddPart(sandbox.S3, "media-in", first[0].Key, first[0].UploadID, sandbox.Part{Number: 99, Size: 1, Modified: time.Now()})
+	w.alive["s3 "+first[0].UploadID] = true
+	w.Seed(sandbox.S3, "media-in", "old/but-not-in-the-plan", time.Now().Add(-99*24*time.Hour))
+	before, held := w.held()
+
+	if exit, out, errs = invoke(t, environ, "apply", "--dry-run", file); exit != 0 || !strings.Contains(out, "would abort") {
+		t.Fatalf("dry run: exit %d\n%s%s", exit, out, errs)
+	}
+	if again, _ := w.held(); again != before {
+		t.Fatalf("a dry run aborted %d", before-again)
+	}
+	exit, out, errs = invoke(t, environ, "apply", file, "--json")
+	var r result
+	if err := json.Unmarshal([]byte(out), &r); exit != 0 || err != nil {
+		t.Fatalf("exit %d, %v\n%s%s", exit, err, out, errs)
+	}
+	if got := r.Report.Totals; got.Aborted != p.Abort-1 || got.Kept != 1 || got.KeptBy[mpu.Active] != 1 {
+		t.Errorf("%+v, of a plan of %d", got, p.Abort)
+	}
+	after, left := w.held()
+	if before-after != p.Abort-1 || held-left != r.Report.Totals.BytesFreed || len(w.killed()) > 0 {
+		t.Errorf("%d are gone, %d bytes; the report says %+v; killed %q", before-after, held-left, r.Report.Totals, w.killed())
+	}
+	if r.Breakdown.Total.Stale != r.Report.Totals.Aborted || r.Breakdown.Total.StaleBytes != r.Report.Totals.BytesFreed {
+		t.Errorf("breakdown %+v", r.Breakdown.Total)
+	}
+	// Applied again, it finds nothing left to do.
+	if exit, out, errs = invoke(t, environ, "apply", file); exit != 0 || !strings.Contains(out, "gone") {
+		t.Errorf("again: exit %d\n%s%s", exit, out, errs)
+	}
+}
+
+// A plan that names one upload which may not be touched does nothing.
+func TestApplyKeepsToTheAllowList(t *testing.T) {
+	w, environ := inWorld(t, 0)
+	file := filepath.Join(t.TempDir(), "plan.jsonl")
+	if exit, out, errs := invoke(t, environ, "plan", "s3://*", "obs://*", "-o", file); exit != 0 {
+		t.Fatal(out, errs)
+	}
+	before, _ := w.held()
+	exit, out, errs := invoke(t, append(environ, "PARTSWEEP_BUCKETS=s3://media-in", "PARTSWEEP_MPS_DELETE_MEDIA="), "apply", file)
+	if after, _ := w.held(); exit != 1 || after != before || !strings.Contains(errs, "obs://media-obs") {
+		t.Errorf("exit %d, %d aborted\n%s%s", exit, before-after, out, errs)
+	}
+}
+
+// Interrupted, a run finishes what is under way, says what is left, and a plan says that it is not complete.
+func TestInterrupted(t *testing.T) {
+	w, environ := inWorld(t, 3000)
+	file := filepath.Join(t.TempDir(), "plan.jsonl")
+	for _, tt := range []struct {
+		name string
+		args []string
+		op   string
+	}{
+		{"while it plans", []string{"plan", "s3://media-in", "-o", file}, sandbox.OpListParts},
+		{"while it acts", []string{"run", "s3://media-in"}, sandbox.OpAbort},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			undo := w.Script(sandbox.Fault{Service: sandbox.S3, Op: tt.op, Latency: 50 * time.Millisecond})
+			defer undo()
+			begun := len(w.Ledger())
+			go func() {
+				for len(w.Ledger()) < begun+300 {
+					time.Sleep(time.Millisecond)
+				}
+				syscall.Kill(os.Getpid(), syscall.SIGINT)
+			}()
+			exit, out, errs := invoke(t, environ, tt.args...)
+			if exit != 130 || !strings.Contains(out, "interrupted") || !strings.Contains(out, "left to do, ask again with: s3://media-in?") {
+				t.Errorf("exit %d\n%s%s", exit, out, errs)
+			}
+			for _, e := range w.Ledger() {
+				if e.Op == sandbox.OpAbort && e.Status == 0 {
+					t.Errorf("an abort was cut off: %+v", e)
+				}
+			}
+		})
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := plan.Read(text); err != nil || p.End.Complete || p.Abort == 0 {
+		t.Errorf("%v %+v", err, p)
+	}
+	if left := len(w.Uploads(sandbox.S3, "media-in")); left < 200 {
+		t.Errorf("%d are left", left)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	_, environ := inWorld(t, 0)
+	for _, tt := range []struct {
+		request string
+		want    []string
+	}{
+		{"s3://media-in/raw/2026/10/slow-line.mxf", []string{"kept, active", "3.0 MiB in 3 parts", "lifecycle     none covers it", "newest part", "STANDARD"}},
+		{"s3://media-in/raw/2026/10/abandoned.mxf", []string{"stale, it would be aborted", "2.0 MiB in 2 parts", "4d 1h ago"}},
+		{"s3://media-in/raw/2026/10/never-sent.mxf", []string{"stale", "0 B in 0 parts", "none"}},
+		{"s3://media-in/raw/2026/11/again.mxf", []string{"stale", "kept, too young"}},
+		{"cos://media-1250000000/raw/2026/10/abandoned.mxf", []string{`rule "uploads" would abort uploads, but it is disabled`}},
+		{"oss://media-oss/raw/2026/10/abandoned.mxf", []string{`rule "uploads" aborts it at 20`, "alive or not"}},
+		{"vod://cn-shanghai/" + slowVideo, []string{"kept", "no lifecycle rules"}},
+	} {
+		t.Run(tt.request, func(t *testing.T) {
+			exit, out, errs := invoke(t, environ, "explain", tt.request)
+			for _, want := range tt.want {
+				if exit != 0 || !strings.Contains(out, want) {
+					t.Errorf("exit %d, no %q in\n%s%s", exit, want, out, errs)
+				}
+			}
+		})
+	}
+}
+
+// Installing adds one rule to the five that are there, and leaves every byte of those as it was.
+func TestLifecycleInstall(t *testing.T) {
+	w, environ := inWorld(t, 0)
+	for _, tt := range []struct {
+		service sandbox.Service
+		bucket  string
+	}{{sandbox.S3, "media-in"}, {sandbox.COS, "media-1250000000"}, {sandbox.OBS, "media-obs"}, {sandbox.OSS, "media-oss"}} {
+		t.Run(string(tt.service), func(t *testing.T) {
+			five := sandboxtest.FiveRules(tt.service)
+			w.SetLifecycle(tt.service, tt.bucket, five, "varies_by_storage_class")
+			bucket := string(tt.service) + "://" + tt.bucket
+			if exit, out, errs := invoke(t, environ, "lifecycle", bucket); exit != 0 || !strings.Contains(out, "not covered: it has 5 rules") {
+				t.Errorf("exit %d\n%s%s", exit, out, errs)
+			}
+			if document, _ := w.Lifecycle(tt.service, tt.bucket); !bytes.Equal(document, five) {
+				t.Error("an audit has written")
+			}
+			// Nobody says yes, so nothing is written.
+			exit, out, errs := invoke(t, environ, "lifecycle", "--install", bucket)
+			if document, _ := w.Lifecycle(tt.service, tt.bucket); exit != 1 || !bytes.Equal(document, five) || !strings.Contains(out, "+ <Rule>") {
+				t.Errorf("exit %d\n%s%s", exit, out, errs)
+			}
+			exit, out, errs = invoke(t, environ, "lifecycle", "--install", "--days", "14", "--yes", bucket)
+			document, minimum := w.Lifecycle(tt.service, tt.bucket)
+			rules, err := lifecycle.Parse(document)
+			if exit != 0 || err != nil || len(rules) != 6 || rules[5].Days != 14 || tt.service == sandbox.S3 && minimum != "varies_by_storage_class" {
+				t.Fatalf("exit %d, %v, %+v, %s\n%s%s", exit, err, rules, minimum, out, errs)
+			}
+			added := regexp.MustCompile(`\+ (<Rule>.*</Rule>)`).FindStringSubmatch(out)
+			if left := bytes.Replace(document, []byte(added[1]), nil, 1); !bytes.Equal(left, five) {
+				t.Errorf("of the five is left\n%s", left)
+			}
+			// Again there is nothing to do.
+			if exit, out, errs := invoke(t, environ, "lifecycle", "--install", bucket); exit != 0 || !strings.Contains(out, "covered: rule") {
+				t.Errorf("again: exit %d\n%s%s", exit, out, errs)
+			}
+			if again, _ := w.Lifecycle(tt.service, tt.bucket); !bytes.Equal(again, document) {
+				t.Error("a second time, something was written")
+			}
+		})
+	}
+}
+
+// A store that ignores its rules is told by what is still there.
+func TestLifecycleIgnored(t *testing.T) {
+	w, environ := inWorld(t, 50)
+	w.SetLifecycle(sandbox.S3, "media-in", []byte("<LifecycleConfiguration><Rule><ID>u</ID><Filter/><Status>Enabled</Status>"+
+		"<AbortIncompleteMultipartUpload><DaysAfterInitiation>2</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>"), "")
+	exit, out, errs := invoke(t, environ, "lifecycle", "s3://media-in")
+	if exit != 0 || !strings.Contains(out, "should have been aborted by the rule days ago") {
+		t.Errorf("exit %d\n%s%s", exit, out, errs)
+	}
+}
+
+// The page and the JSON report have the same figures.
+func TestPageAndJSONAgree(t *testing.T) {
+	_, environ := inWorld(t, 500)
+	file := filepath.Join(t.TempDir(), "plan.html")
+	exit, out, errs := invoke(t, environ, "plan", "s3://*", "oss://*", "--json", "--html", file)
+	var r result
+	if err := json.Unmarshal([]byte(out), &r); exit != 0 || err != nil {
+		t.Fatalf("exit %d, %v\n%s%s", exit, err, out, errs)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	html := string(text)
+	b := r.Breakdown
+	for _, want := range []string{
+		`<b id="stale">` + page.Count(b.Total.Stale) + `</b>`, `<b id="bytes">` + page.Size(b.Total.StaleBytes) + `</b>`,
+		`<b id="cost">` + page.Money(b.Total.MonthlyUSD) + `</b>`, `<b id="found">` + page.Count(b.Total.Uploads) + `</b>`,
+		"By service", "By bucket", "By prefix", "By age", "kept, active", "The largest", "The oldest", "What the costs assume",
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("no %s in the page", want)
+		}
+	}
+	if got := r.Report.Totals; b.Total.Stale != got.Planned || b.Total.StaleBytes != got.BytesPlanned || b.Total.Uploads != got.Found || got.Planned < 470 {
+		t.Errorf("breakdown %+v, report %+v", b.Total, got)
+	}
+	for name, rows := range map[string][]page.Row{"services": b.Services, "buckets": b.Buckets, "prefixes": b.Prefixes, "ages": b.Ages, "reasons": b.Reasons} {
+		sum := page.Row{}
+		for _, row := range rows {
+			sum.Uploads, sum.Bytes, sum.StaleBytes = sum.Uploads+row.Uploads, sum.Bytes+row.Bytes, sum.StaleBytes+row.StaleBytes
+		}
+		if sum.Uploads != b.Total.Uploads || sum.Bytes != b.Total.Bytes || sum.StaleBytes != b.Total.StaleBytes {
+			t.Errorf("%s add up to %+v, and all are %+v", name, sum, b.Total)
+		}
+	}
+	for _, outside := range []string{"http://", "https://", "src="} {
+		if strings.Contains(html, outside) {
+			t.Errorf("the page has %s in it", outside)
+		}
+	}
+}
+
+func TestSandboxCommand(t *testing.T) {
+	exit, out, errs := invoke(t, []string{"PARTSWEEP_BUCKETS=s3://mine", "AWS_PROFILE=mine", "HOME=" + t.TempDir()}, "sandbox", "--uploads", "7", "sh", "-c",
+		"echo $PARTSWEEP_BUCKETS $AWS_PROFILE; command -v partsweep; exit 7")
+	if exit != 7 || !strings.HasPrefix(out, "vod://cn-shanghai") || strings.Contains(out, "mine") || !strings.Contains(out, "/partsweep") || errs != "" {
+		t.Errorf("exit %d\n%s%s", exit, out, errs)
+	}
+	if exit, out, errs := invoke(t, nil, "sandbox", "no-such-program"); exit != 2 || !strings.Contains(errs, "no-such-program") {
+		t.Errorf("exit %d\n%s%s", exit, out, errs)
 	}
 }
 
@@ -170,13 +457,14 @@ func TestLive(t *testing.T) {
 		left    int
 		out     []string
 	}{
-		{"does what is typed", nil, []string{"s3://media?olderThan=2d"}, sandbox.Fault{}, 0, 1, []string{"active"}},
-		{"plans with -plan", nil, []string{"-plan", "s3://media?olderThan=2d"}, sandbox.Fault{}, 0, 2, []string{"would abort"}},
-		{"plans by setting", []string{"PARTSWEEP_MODE=plan"}, []string{"s3://media?olderThan=2d"}, sandbox.Fault{}, 0, 2, []string{"would abort"}},
-		{"keeps to the allow-list", []string{"PARTSWEEP_BUCKETS=s3://other"}, []string{"s3://media?olderThan=2d"}, sandbox.Fault{}, 1, 2, []string{"refused", "s3://media"}},
-		{"every bucket must be allowed", nil, []string{"s3://*?olderThan=2d"}, sandbox.Fault{}, 2, 2, []string{"PARTSWEEP_BUCKETS"}},
-		{"unknown setting", []string{"PARTSWEEP_MODUS=x"}, []string{"s3://media?olderThan=2d"}, sandbox.Fault{}, 2, 2, []string{"PARTSWEEP_MODUS"}},
-		{"a refused abort fails the run", nil, []string{"s3://media?olderThan=2d"},
+		{"does what is typed", nil, []string{"run", "s3://media?olderThan=2d"}, sandbox.Fault{}, 0, 1, []string{"active"}},
+		{"plans in a dry run", nil, []string{"run", "--dry-run", "s3://media?olderThan=2d"}, sandbox.Fault{}, 0, 2, []string{"would abort"}},
+		{"plans", nil, []string{"plan", "s3://media?olderThan=2d"}, sandbox.Fault{}, 0, 2, []string{"would abort"}},
+		{"plans by setting", []string{"PARTSWEEP_MODE=plan"}, []string{"run", "s3://media?olderThan=2d"}, sandbox.Fault{}, 0, 2, []string{"would abort"}},
+		{"keeps to the allow-list", []string{"PARTSWEEP_BUCKETS=s3://other"}, []string{"run", "s3://media?olderThan=2d"}, sandbox.Fault{}, 1, 2, []string{"refused", "s3://media"}},
+		{"every bucket must be allowed", nil, []string{"run", "s3://*?olderThan=2d"}, sandbox.Fault{}, 2, 2, []string{"PARTSWEEP_BUCKETS"}},
+		{"unknown setting", []string{"PARTSWEEP_MODUS=x"}, []string{"run", "s3://media?olderThan=2d"}, sandbox.Fault{}, 2, 2, []string{"PARTSWEEP_MODUS"}},
+		{"a refused abort fails the run", nil, []string{"run", "s3://media?olderThan=2d"},
 			sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpAbort, Code: "AccessDenied"}, 1, 2,
 			[]string{"failed: ", "HTTP 403", "AccessDenied", "s3:AbortMultipartUpload", "SANDBOX-s3-"}},
 	} {
@@ -193,7 +481,7 @@ func TestLive(t *testing.T) {
 			if tt.script.Code != "" {
 				sb.Script(tt.script)
 			}
-			exit, out, errs := invoke(t, append(liveEnviron(sb), tt.environ...), append([]string{"-live"}, tt.args...)...)
+			exit, out, errs := invoke(t, append(liveEnviron(sb), tt.environ...), tt.args...)
 			if left := len(sb.Uploads(sandbox.S3, "media")); exit != tt.exit || left != tt.left {
 				t.Errorf("exit %d, want %d; %d left, want %d\n%s%s", exit, tt.exit, left, tt.left, out, errs)
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -13,19 +12,23 @@ import (
 	"github.com/partsweep/partsweep/shared/handler"
 	"github.com/partsweep/partsweep/shared/janitor"
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/page"
 )
 
 // A summary adds reports up for one table.
 type summary struct {
-	totals        map[string]*janitor.Totals
-	monthly       float64
-	kept, planned []janitor.Example
-	lines         []string // notes, ignored events and failures
-	plan          bool     // nothing was done
+	totals   map[string]*janitor.Totals
+	monthly  float64
+	kept     []janitor.Example
+	lines    []string // notes, ignored events and failures
+	notes    []string
+	failures []string
+	hints    []string // what a request that found nothing may have meant
+	plan     bool     // nothing was done
 }
 
 func (s *summary) add(r *handler.Report) {
-	o := summary{totals: r.Services, monthly: r.MonthlyUSD, kept: r.Kept, planned: r.Planned, plan: r.Mode == "plan"}
+	o := summary{totals: r.Services, monthly: r.MonthlyUSD, kept: r.Kept, plan: r.Mode == "plan", notes: r.Notes, failures: r.Failures}
 	for _, list := range []struct {
 		title string
 		lines []string
@@ -50,8 +53,16 @@ func (s *summary) merge(o summary) {
 	s.monthly += o.monthly
 	s.plan = o.plan
 	s.kept = append(s.kept, o.kept...)
-	s.planned = append(s.planned, o.planned...)
 	s.lines = append(s.lines, o.lines...)
+	s.notes = append(s.notes, o.notes...)
+	s.failures = append(s.failures, o.failures...)
+}
+
+// printProblems writes what went wrong, and nothing else.
+func (s *summary) printProblems(out io.Writer) {
+	for _, f := range s.failures {
+		fmt.Fprintln(out, "failed:", f)
+	}
 }
 
 func (s *summary) total() janitor.Totals {
@@ -74,7 +85,7 @@ func (s *summary) print(out io.Writer, settings handler.Settings) {
 	fmt.Fprintln(w, columns)
 	row := func(name string, t janitor.Totals, monthly float64) {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%d\t  %s\n", name, t.Found, t.Aborted+t.Planned, t.Gone, t.Failed,
-			t.Deferred, size(t.BytesFreed+t.BytesPlanned), money(monthly), t.Kept, why(t))
+			t.Deferred, page.Size(t.BytesFreed+t.BytesPlanned), page.Money(monthly), t.Kept, why(t))
 	}
 	monthly := 0.0
 	for _, name := range mpu.Stores() {
@@ -100,7 +111,7 @@ func why(t janitor.Totals) string {
 	return strings.Join(reasons, ", ")
 }
 
-// printExamples writes one upload for each reason to keep, and the first ones that would be aborted.
+// printExamples writes one upload for each reason to keep.
 func (s *summary) printExamples(out io.Writer) {
 	byName := func(a, b janitor.Example) int {
 		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(short(a.Upload), short(b.Upload)), cmp.Compare(a.Detail, b.Detail))
@@ -112,25 +123,21 @@ func (s *summary) printExamples(out io.Writer) {
 		}
 		last = e.Reason
 	}
-	for i, e := range slices.SortedFunc(slices.Values(s.planned), byName) {
-		if i == 10 {
-			fmt.Fprintf(out, "  and %d more\n", s.total().Planned-i)
-			break
-		}
-		fmt.Fprintf(out, "  would be aborted: %s, %s, %s\n", e.Upload, size(e.Bytes), e.Detail)
+	for _, h := range s.hints {
+		fmt.Fprintf(out, "  %s\n", h)
 	}
 }
 
-// printHints says what a request that found nothing may have meant.
-func (s *summary) printHints(out io.Writer, requests []mpu.Request) {
+// hint says what requests that found nothing may have meant.
+func (s *summary) hint(requests []mpu.Request) {
 	if s.total().Found > 0 || len(s.lines) > 0 {
 		return
 	}
-	fmt.Fprintln(out, "  nothing was found: no upload is open there")
+	s.hints = append(s.hints, "nothing was found: no upload is open there")
 	for _, r := range requests {
 		if key, ok := strings.CutSuffix(strings.TrimSuffix(r.Key, "*"), "/"); ok || key != r.Key {
 			r.Prefix, r.Key = strings.TrimSuffix(r.Key, "*"), ""
-			fmt.Fprintf(out, "  for all that lies under a prefix, write %s\n", r)
+			s.hints = append(s.hints, "for all that lies under a prefix, write "+r.String())
 		}
 	}
 }
@@ -143,26 +150,4 @@ func short(upload string) string {
 	}
 	r.UploadID, r.Bucket.Region = "", ""
 	return r.String()
-}
-
-// money writes an amount in USD, small ones with two digits that say something.
-func money(usd float64) string {
-	if usd == 0 || usd >= 0.01 {
-		return fmt.Sprintf("$%.2f", usd)
-	}
-	digits := int(math.Ceil(-math.Log10(usd))) + 1
-	return fmt.Sprintf("$%.*f", digits, usd)
-}
-
-// size writes bytes as people read them.
-func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, exponent := float64(n)/unit, 0
-	for value >= unit && exponent < 4 {
-		value, exponent = value/unit, exponent+1
-	}
-	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[exponent])
 }

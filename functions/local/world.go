@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,15 +15,23 @@ import (
 	"github.com/partsweep/partsweep/test/sandbox"
 )
 
-// The demonstration's days. The files in events/ speak of them.
-var (
-	abandonedAt = time.Date(2026, 10, 30, 9, 0, 0, 0, time.UTC) // an upload begins, and nobody ever reports its failure
-	slowAt      = time.Date(2026, 10, 31, 9, 0, 0, 0, time.UTC) // a slow upload begins
-	begunAt     = time.Date(2026, 11, 3, 8, 0, 0, 0, time.UTC)  // an upload begins that fails at 08:59:58 and is reported
-	retriedAt   = time.Date(2026, 11, 3, 9, 5, 0, 0, time.UTC)  // a client tries again
-	activeAt    = time.Date(2026, 11, 3, 9, 59, 0, 0, time.UTC) // the slow upload's newest part
-	tickAt      = time.Date(2026, 11, 3, 10, 0, 5, 0, time.UTC) // the timer has just ticked
-)
+// tickAt is the demonstration's day: the timer has just ticked. The files in events/ speak of it.
+var tickAt = time.Date(2026, 11, 3, 10, 0, 5, 0, time.UTC)
+
+// A calendar says when what happened.
+type calendar struct {
+	abandoned time.Time // an upload begins, and nobody ever reports its failure
+	slow      time.Time // a slow upload begins
+	begun     time.Time // an upload begins that fails two hours later and is reported
+	retried   time.Time // a client tries again
+	active    time.Time // the slow upload's newest part
+	tick      time.Time // now
+}
+
+func calendarOf(tick time.Time) calendar {
+	ago := func(d time.Duration) time.Time { return tick.Add(-d - 5*time.Second) }
+	return calendar{ago(97 * time.Hour), ago(73 * time.Hour), ago(2 * time.Hour), ago(55 * time.Minute), ago(time.Minute), tick}
+}
 
 // A place is a bucket of the demonstration, with the upload that the events report as failed.
 type place struct {
@@ -56,16 +62,23 @@ var reportedMedia = []string{"3e1cd21131a94525be55acf65888bf46", "88c6ca184c0e47
 type world struct {
 	*sandbox.Sandbox
 	clock atomic.Pointer[time.Time]
+	days  calendar
 	alive map[string]bool // uploads that must never be aborted, by "service upload-ID"
 }
 
-func (w *world) now() time.Time      { return *w.clock.Load() }
+func (w *world) now() time.Time {
+	if t := w.clock.Load(); t != nil {
+		return *t
+	}
+	return time.Now()
+}
 func (w *world) setTime(t time.Time) { w.clock.Store(&t) }
 
-// newWorld starts the sandbox and fills it through real requests.
-func newWorld(ctx context.Context) (*world, error) {
-	w := &world{alive: map[string]bool{}}
-	w.setTime(abandonedAt)
+// newWorld starts the sandbox and fills it through real requests. Its clock stands at the tick of the demonstration; at any
+// other it goes on.
+func newWorld(ctx context.Context, tick time.Time) (*world, error) {
+	w := &world{days: calendarOf(tick), alive: map[string]bool{}}
+	w.setTime(w.days.abandoned)
 	sb, err := sandbox.Start(sandbox.Options{Now: w.now})
 	if err != nil {
 		return nil, err
@@ -81,14 +94,21 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err := w.fillMedia(ctx); err != nil {
 		return nil, fmt.Errorf("fill vod: %w", err)
 	}
-	w.setTime(tickAt)
+	w.addRules()
+	if tick.Equal(tickAt) {
+		w.setTime(tick)
+	} else {
+		w.clock.Store(nil)
+	}
 	return w, nil
 }
 
 // fill leaves in one bucket what clients leave: abandoned uploads, a reported failure with a retry behind it, and a slow
 // upload that is old and alive.
 func (w *world) fill(ctx context.Context, p place, c uploader) error {
-	w.PinUploadID(p.service, p.bucket, p.reported, p.reportedID)
+	if w.days.tick.Equal(tickAt) {
+		w.PinUploadID(p.service, p.bucket, p.reported, p.reportedID)
+	}
 	type step struct {
 		at    time.Time
 		key   string
@@ -96,17 +116,17 @@ func (w *world) fill(ctx context.Context, p place, c uploader) error {
 		alive bool
 	}
 	steps := []step{
-		{abandonedAt, "raw/2026/10/abandoned.mxf", 2, false},
-		{abandonedAt, "raw/2026/10/never-sent.mxf", 0, false},
-		{abandonedAt, "raw/2026/11/again.mxf", 1, false},
-		{slowAt, "raw/2026/10/slow-line.mxf", 2, true},
-		{begunAt, p.reported, 1, false},
-		{retriedAt, p.reported, 1, true},
-		{retriedAt, "raw/2026/11/again.mxf", 1, true},
+		{w.days.abandoned, "raw/2026/10/abandoned.mxf", 2, false},
+		{w.days.abandoned, "raw/2026/10/never-sent.mxf", 0, false},
+		{w.days.abandoned, "raw/2026/11/again.mxf", 1, false},
+		{w.days.slow, "raw/2026/10/slow-line.mxf", 2, true},
+		{w.days.begun, p.reported, 1, false},
+		{w.days.retried, p.reported, 1, true},
+		{w.days.retried, "raw/2026/11/again.mxf", 1, true},
 	}
 	if p.service == sandbox.S3 {
 		// Its failure is reported by key alone, so what began in the last 24 hours is left to the timer.
-		steps = append(steps, step{begunAt, "raw/2026/11/retried.mxf", 1, true}, step{retriedAt, "raw/2026/11/retried.mxf", 1, true})
+		steps = append(steps, step{w.days.begun, "raw/2026/11/retried.mxf", 1, true}, step{w.days.retried, "raw/2026/11/retried.mxf", 1, true})
 	}
 	var slow string
 	for _, step := range steps {
@@ -123,11 +143,11 @@ func (w *world) fill(ctx context.Context, p place, c uploader) error {
 		if step.alive {
 			w.alive[string(p.service)+" "+id] = true
 		}
-		if step.at.Equal(slowAt) {
+		if step.at.Equal(w.days.slow) {
 			slow = id
 		}
 	}
-	w.setTime(activeAt)
+	w.setTime(w.days.active)
 	return c.part(ctx, p.bucket, "raw/2026/10/slow-line.mxf", slow, 3, mib)
 }
 
@@ -138,7 +158,7 @@ func (w *world) fillMedia(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.setTime(abandonedAt)
+	w.setTime(w.days.abandoned)
 	for i := range 3 {
 		var answer struct{ VideoId string }
 		err := client.Do(ctx, acs.Call{
@@ -150,9 +170,9 @@ func (w *world) fillMedia(ctx context.Context) error {
 		}
 		w.TouchVideo(mediaRegion, answer.VideoId, 8*mib)
 	}
-	w.AddVideo(mediaRegion, sandbox.Video{ID: reportedVideo, Created: begunAt, PartBytes: 6 * mib})
-	w.AddVideo(mediaRegion, sandbox.Video{ID: slowVideo, Created: slowAt, Modified: activeAt, PartBytes: 9 * mib})
-	w.AddVideo(mediaRegion, sandbox.Video{ID: finishedVideo, Created: abandonedAt, Status: "Normal"})
+	w.AddVideo(mediaRegion, sandbox.Video{ID: reportedVideo, Created: w.days.begun, PartBytes: 6 * mib})
+	w.AddVideo(mediaRegion, sandbox.Video{ID: slowVideo, Created: w.days.slow, Modified: w.days.active, PartBytes: 9 * mib})
+	w.AddVideo(mediaRegion, sandbox.Video{ID: finishedVideo, Created: w.days.abandoned, Status: "Normal"})
 	w.alive["vod "+slowVideo] = true
 	for _, id := range reportedMedia {
 		w.AddMedia(mediaRegion, id)
@@ -166,13 +186,9 @@ func (w *world) config(service sandbox.Service) store.Config {
 	}}
 }
 
-// platform is a function's view of the world: settings, clock and credentials.
-func (w *world) platform(logs io.Writer, plan bool) handler.Platform {
-	environ := []string{handler.Prefix + "MPS_DELETE_MEDIA=allow", handler.Prefix + "MODE=apply",
-		handler.Prefix + "VOD_LOOKBACK=36500d"} // its days are long past
-	if plan {
-		environ = append(environ, handler.Prefix+"MODE=plan")
-	}
+// settings are a function's view of the world.
+func (w *world) settings() []string {
+	environ := []string{handler.Prefix + "MPS_DELETE_MEDIA=allow", handler.Prefix + "VOD_LOOKBACK=36500d"} // the demonstration's days are long past
 	environ = append(environ, handler.Prefix+"BUCKETS="+strings.Join(w.buckets(), " "))
 	for _, s := range sandbox.Services {
 		name := handler.Prefix + strings.ToUpper(string(s))
@@ -182,7 +198,12 @@ func (w *world) platform(logs io.Writer, plan bool) handler.Platform {
 			environ = append(environ, name+"_PATH_STYLE=true")
 		}
 	}
-	return handler.Platform{Name: "local", Environ: environ, Open: all.Open, Log: logs, Now: w.now}
+	return environ
+}
+
+// platform is a function that acts on the world.
+func (w *world) platform(c *console, mode string) handler.Platform {
+	return handler.Platform{Name: "local", Environ: append(w.settings(), handler.Prefix+"MODE="+mode), Open: all.Open, Log: c.log(), Now: w.now, Stop: c.stop}
 }
 
 // buckets are all that there are, in the notation.
@@ -192,12 +213,6 @@ func (w *world) buckets() []string {
 		all = append(all, mpu.Bucket{Store: string(p.service), Region: p.region, Name: p.bucket}.String())
 	}
 	return all
-}
-
-// has reports whether there is such a bucket.
-func (w *world) has(b mpu.Bucket) bool {
-	return b.Name == mpu.AnyBucket || mpu.ByMediaID(b.Store) && b.Name == mediaRegion ||
-		slices.ContainsFunc(places, func(p place) bool { return string(p.service) == b.Store && p.bucket == b.Name })
 }
 
 // held counts the uploads that hold parts or wait for them, and the bytes in them, as the sandbox sees it.

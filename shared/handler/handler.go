@@ -42,6 +42,12 @@ type Platform struct {
 	Now func() time.Time
 	// RequestID returns the platform's name for a call, which every log line of it then carries. Nil: it has none.
 	RequestID func(ctx context.Context) string
+	// Outcome, where it is set, is given every outcome as it happens, by many goroutines.
+	Outcome func(mpu.Outcome)
+	// Layer, where it is set, is put around every request, inside of all others.
+	Layer store.Layer
+	// Stop, where it is set, ends runs early when it is done: nothing new is begun, and what is under way is finished.
+	Stop context.Context
 	// OpenQueue opens the queue that the settings name, for what is to be handed on to other runs. Nil: the platform has none,
 	// and what is left to do makes the call fail.
 	OpenQueue func(url string) (relay.Queue, error)
@@ -151,16 +157,6 @@ func (h *Handler) Run(ctx context.Context, event []byte) (*Report, error) {
 	return report, report.Err()
 }
 
-// Do works off requests that need no event, such as those typed at a terminal.
-func (h *Handler) Do(ctx context.Context, requests []mpu.Request, planOnly bool) (*Report, error) {
-	e := trigger.Event{Source: "by hand"}
-	for _, r := range requests {
-		e.Items = append(e.Items, trigger.Item{Request: r, PlanOnly: planOnly})
-	}
-	report, _ := h.run(ctx, e, nil)
-	return report, report.Err()
-}
-
 // A Report is the janitor's, with the source of the event and what the freed bytes cost.
 type Report struct {
 	Source string `json:"source"`
@@ -210,11 +206,16 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 			errs[i] = report.TaskErr(task)
 		}
 	}
+	h.price(report)
+	h.conclude(ctx, log, report)
+	return report, errs
+}
+
+// price says what the freed bytes cost.
+func (h *Handler) price(report *Report) {
 	for name, t := range report.Services {
 		report.MonthlyUSD += h.settings.Price(name).MonthlyCost(t.BytesFreed)
 	}
-	h.conclude(ctx, log, report)
-	return report, errs
 }
 
 // logFor returns the log of one call, whose lines say which call it is.
@@ -270,7 +271,7 @@ func (h *Handler) withinLookback(r mpu.Request) error {
 func (h *Handler) janitor(log *slog.Logger) *janitor.Janitor {
 	return &janitor.Janitor{
 		Open: func(b mpu.Bucket) (*store.Store, error) { return h.openFor(b, log) }, Apply: h.settings.Apply, MinAge: h.settings.MinAge, MaxAborts: h.settings.MaxAborts,
-		Workers: h.settings.Concurrency, Uninspected: h.settings.Uninspected, Now: h.platform.Now, Log: log,
+		Workers: h.settings.Concurrency, Uninspected: h.settings.Uninspected, Now: h.platform.Now, Log: log, Outcome: h.platform.Outcome, Stop: h.platform.Stop,
 	}
 }
 
@@ -304,12 +305,16 @@ func (h *Handler) openFor(b mpu.Bucket, log *slog.Logger) (*store.Store, error) 
 	if s.gates[b.Name] == nil {
 		s.gates[b.Name] = store.NewGate(h.budget).Layer()
 	}
-	return store.New(s.driver,
+	layers := []store.Layer{
 		store.Retry(8, 200*time.Millisecond, 20*time.Second),
 		s.pace,
 		s.gates[b.Name],
 		store.Log(log),
-	), nil
+	}
+	if h.platform.Layer != nil {
+		layers = append(layers, h.platform.Layer)
+	}
+	return store.New(s.driver, layers...), nil
 }
 
 func (h *Handler) open(b mpu.Bucket) (*store.Store, error) { return h.openFor(b, h.log) }

@@ -37,7 +37,7 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 		o = kept(d)
 		return
 	}
-	o.Upload, o.Reason, o.Detail, o.Parts, o.Bytes = d.Upload, d.Reason, d.Detail, d.Parts, d.Bytes
+	o.Upload, o.Reason, o.Detail, o.Parts, o.Bytes, o.LastActive = d.Upload, d.Reason, d.Detail, d.Parts, d.Bytes, d.LastActive
 	switch {
 	case !j.apply:
 		o.Result = mpu.ResultPlanned
@@ -268,7 +268,7 @@ func (j *job) countDenied(o mpu.Outcome) {
 
 func kept(d mpu.Decision) mpu.Outcome {
 	return mpu.Outcome{Upload: d.Upload, Result: mpu.ResultKept, Reason: d.Reason, Detail: d.Detail,
-		Parts: d.Parts, Bytes: d.Bytes}
+		Parts: d.Parts, Bytes: d.Bytes, LastActive: d.LastActive}
 }
 
 func wait(ctx context.Context, d time.Duration) error {

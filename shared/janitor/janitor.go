@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -44,6 +45,10 @@ type Janitor struct {
 	Now func() time.Time
 	// Log receives every outcome as it happens. Default: none.
 	Log *slog.Logger
+	// Outcome, where it is set, is given every outcome as it happens, by many goroutines.
+	Outcome func(mpu.Outcome)
+	// Stop, where it is set, ends the run early when it is done: nothing new is begun, and what is under way is finished.
+	Stop context.Context
 	// Margin is the time kept free ahead of the context's deadline. Zero means a fifth of what is left, at most 10 s.
 	Margin time.Duration
 	// Pause is the wait before an abort is repeated because parts landed. Zero means one second; it doubles each round.
@@ -65,6 +70,9 @@ const (
 type Task struct {
 	Request  mpu.Request
 	PlanOnly bool
+	// Uploads, where it is set, takes the place of the bucket's listing: these are looked at, as they are now, and no others.
+	// The request says which bucket they are in and since when nothing must have happened to them.
+	Uploads iter.Seq[mpu.Upload]
 }
 
 // Run works the tasks off and reports. It returns when everything is done, or ahead of the context's deadline.
@@ -130,20 +138,32 @@ func (j *Janitor) start(ctx context.Context, tasks []Task) *run {
 		Mode: j.mode(tasks), Requests: len(tasks), Services: map[string]*Totals{}, tasks: make([]taskResult, len(tasks)),
 	}}
 	r.report.Started = r.clock.UTC()
+	soft, cancel := r.deadlines(ctx)
+	stoppable, stop := context.WithCancelCause(soft)
+	r.soft = stoppable
+	unhook := func() bool { return true }
+	if j.Stop != nil {
+		unhook = context.AfterFunc(j.Stop, func() { stop(errStopped) })
+	}
+	r.cancel = func() { unhook(); stop(nil); cancel() }
+	return r
+}
+
+// deadlines sets the run's own deadlines, ahead of the caller's, and returns the context in which something new may be begun.
+func (r *run) deadlines(ctx context.Context) (soft context.Context, cancel func()) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		r.soft, r.cancel = context.WithCancel(ctx)
-		return r
+		return ctx, func() {}
 	}
 	margin := min(time.Until(deadline)/5, 10*time.Second)
-	if j.Margin > 0 {
-		margin = j.Margin
+	if r.Margin > 0 {
+		margin = r.Margin
 	}
 	// What is under way gets half of the margin to end by itself. The other half is for the report.
 	hard, cancelHard := context.WithDeadline(ctx, deadline.Add(-margin/2))
 	soft, cancelSoft := context.WithDeadline(hard, deadline.Add(-margin))
-	r.ctx, r.soft, r.cancel = hard, soft, func() { cancelSoft(); cancelHard() }
-	return r
+	r.ctx = hard
+	return soft, func() { cancelSoft(); cancelHard() }
 }
 
 func (j *Janitor) mode(tasks []Task) string {
@@ -205,6 +225,7 @@ type job struct {
 var (
 	errTooManyDenied = fmt.Errorf("given up after %d refusals in a row", deniedInARow)
 	errCapped        = errors.New("the maximum number of aborts in a run is reached")
+	errStopped       = errors.New("it was interrupted")
 )
 
 // do works one task off. Whatever goes wrong stays in this request.
@@ -218,18 +239,15 @@ func (r *run) do(task int, t Task) {
 		r.failRequest(task, t.Request, err)
 		return
 	}
-	minAge := max(orDefault(r.MinAge, DefaultMinAge), time.Second)
-	j := &job{
-		run: r, task: task, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
-		before: cutoff(t.Request, minAge, r.clock), named: t.Request.UploadID != "",
-	}
+	j := r.job(task, t, st)
 	if asked := t.Request.At(r.clock).Before; !j.named && !asked.IsZero() && j.before.Before(asked) {
-		r.report.Note(fmt.Sprintf("%s: held to the minimum age of %s", t.Request, mpu.FormatAge(minAge)))
+		r.report.Note(fmt.Sprintf("%s: held to the minimum age of %s", t.Request, mpu.FormatAge(r.minAge())))
 	}
-	j.giveUp, j.stop = context.WithCancelCause(r.soft)
 	defer j.stop(nil)
 	j.log().Info("request", "request", t.Request.String(), "before", j.before, "apply", j.apply)
 	switch {
+	case t.Uploads != nil:
+		j.workOff(t.Uploads)
 	case t.Request.Bucket.Store == "mps":
 		j.deleteMedia()
 	case j.direct():
@@ -238,6 +256,18 @@ func (r *run) do(task int, t Task) {
 		j.sweep()
 	}
 }
+
+// job is one task while it is being worked off. Its stop is to be called.
+func (r *run) job(task int, t Task, st *store.Store) *job {
+	j := &job{
+		run: r, task: task, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
+		before: cutoff(t.Request, r.minAge(), r.clock), named: t.Request.UploadID != "",
+	}
+	j.giveUp, j.stop = context.WithCancelCause(r.soft)
+	return j
+}
+
+func (j *Janitor) minAge() time.Duration { return max(orDefault(j.MinAge, DefaultMinAge), time.Second) }
 
 // direct reports whether the request names an upload that needs no listing to be found. VOD's media IDs are looked up.
 func (j *job) direct() bool { return j.named && !mpu.ByMediaID(j.request.Bucket.Store) }
@@ -272,7 +302,11 @@ func (j *job) record(o mpu.Outcome) {
 	case mpu.ResultFailed:
 		j.failures.add(o.Upload)
 	}
+	o.Before = j.before
 	j.report.record(j.task, o)
+	if j.Outcome != nil {
+		j.Outcome(o)
+	}
 	level := slog.LevelInfo
 	switch o.Result {
 	case mpu.ResultFailed:

@@ -227,6 +227,14 @@ func (r *Report) leave(task int, rest mpu.Request, apply bool) {
 	}
 }
 
+// leavePlanned records that uploads of a plan are left to do. Nothing but the plan says which.
+func (r *Report) leavePlanned(task int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tasks[task].left = true
+	r.left++
+}
+
 // Unfinished returns the requests that are left to do, to be handed on.
 func (r *Report) Unfinished() []mpu.Request { return r.rest }
 

@@ -66,7 +66,7 @@ func judge(u mpu.Upload, parts store.Parts, before time.Time) mpu.Decision {
 	default:
 		d = mpu.Decision{Upload: u, Verdict: mpu.Abort, Reason: mpu.Stale, Detail: staleDetail(lastActive(u, parts), before)}
 	}
-	d.Parts, d.Bytes = parts.Count, parts.Bytes
+	d.Parts, d.Bytes, d.LastActive = parts.Count, parts.Bytes, lastActive(u, parts)
 	return d
 }
 
@@ -93,7 +93,7 @@ func since(t, before time.Time) bool {
 }
 
 func keep(u mpu.Upload, reason mpu.Reason, what string, when time.Time) mpu.Decision {
-	return mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: reason, Detail: what + " " + when.UTC().Format(time.RFC3339)}
+	return mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: reason, Detail: what + " " + when.UTC().Format(time.RFC3339), LastActive: when}
 }
 
 func staleDetail(last, before time.Time) string {

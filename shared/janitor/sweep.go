@@ -162,13 +162,21 @@ func (j *job) finish(place *progress, err error) {
 	if errors.Is(cause, errCapped) {
 		j.report.Note(fmt.Sprintf("%s: stopped, %v (%d)", j.request.Bucket, cause, orDefault(j.MaxAborts, DefaultMaxAborts)))
 	} else if cause != nil {
-		j.report.Note(fmt.Sprintf("%s: stopped, the time was up", j.request.Bucket))
+		j.report.Note(j.whyStopped(cause))
 	}
 	rest := j.request
 	if !j.named {
 		rest.After = after
 	}
 	j.leave(rest)
+}
+
+// whyStopped says what ended a request early.
+func (j *job) whyStopped(cause error) string {
+	if errors.Is(cause, errCapped) || errors.Is(cause, errStopped) {
+		return fmt.Sprintf("%s: stopped, %v", j.request.Bucket, cause)
+	}
+	return fmt.Sprintf("%s: stopped, the time was up", j.request.Bucket)
 }
 
 // progress knows where a listing would have to go on for nothing to be lost: at the first page that has an upload which

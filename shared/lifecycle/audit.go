@@ -30,10 +30,24 @@ const (
 	patience   = 3 * 24 * time.Hour // how long a service may take to act on a rule, or to notice a new one
 )
 
+// Read reads a bucket's rules.
+func Read(ctx context.Context, st *store.Store, target mpu.Request) (Audit, error) {
+	a := Audit{Target: mpu.Request{Bucket: target.Bucket, Prefix: target.Prefix}}
+	var err error
+	if a.lifecycle, err = st.Lifecycle(ctx, a.Target.Bucket); err != nil {
+		return a, err
+	}
+	if a.Rules, err = Parse(a.lifecycle.Document); err != nil {
+		return a, &mpu.Error{Op: string(store.GetLifecycle), Target: a.Target.Bucket.String(), Err: err}
+	}
+	a.Rule, a.Covered = Covering(a.Rules, a.Target.Prefix)
+	return a, nil
+}
+
 // Look reads a bucket's rules and the beginning of its listing. Nothing is changed.
 func Look(ctx context.Context, st *store.Store, target mpu.Request, now time.Time) (Audit, error) {
-	a := Audit{Target: mpu.Request{Bucket: target.Bucket, Prefix: target.Prefix}}
-	if err := a.read(ctx, st); err != nil {
+	a, err := Read(ctx, st, target)
+	if err != nil {
 		return a, err
 	}
 	pages := 0
@@ -56,17 +70,6 @@ func Look(ctx context.Context, st *store.Store, target mpu.Request, now time.Tim
 		}
 	}
 	return a, nil
-}
-
-func (a *Audit) read(ctx context.Context, st *store.Store) (err error) {
-	if a.lifecycle, err = st.Lifecycle(ctx, a.Target.Bucket); err != nil {
-		return err
-	}
-	if a.Rules, err = Parse(a.lifecycle.Document); err != nil {
-		return &mpu.Error{Op: string(store.GetLifecycle), Target: a.Target.Bucket.String(), Err: err}
-	}
-	a.Rule, a.Covered = Covering(a.Rules, a.Target.Prefix)
-	return nil
 }
 
 // A Change is a rule that is to be added to a bucket's.

@@ -1,5 +1,7 @@
 package mpu
 
+import "time"
+
 // A Verdict is what the rules say of an upload.
 type Verdict string
 
@@ -17,6 +19,8 @@ type Decision struct {
 	Detail  string // the figures behind the reason
 	Parts   int    // parts seen
 	Bytes   int64  // bytes in those parts
+	// LastActive is the latest sign of life: when it was initiated, or its newest part was uploaded. Zero if nothing says so.
+	LastActive time.Time
 }
 
 // A Reason is why an upload was kept or aborted. Reports count by it, so the set is closed.
@@ -56,5 +60,7 @@ type Outcome struct {
 	Unconfirmed bool
 	Parts       int
 	Bytes       int64
+	LastActive  time.Time // the latest sign of life that was seen, zero for none
+	Before      time.Time // the cutoff that it was judged by
 	Err         error
 }

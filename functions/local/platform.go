@@ -15,21 +15,34 @@ import (
 	"github.com/partsweep/partsweep/shared/store/all"
 )
 
-// livePlatform is this terminal, acting on real clouds. The environment holds the settings, as for a function, with two
-// differences that suit a terminal: what is typed is done unless -plan or PARTSWEEP_MODE=plan says otherwise, and a
-// bucket that is typed as a request needs no entry in PARTSWEEP_BUCKETS where that is not set at all.
-func livePlatform(o options, environ []string, logs io.Writer) handler.Platform {
-	environ = slices.Clone(environ)
-	switch {
-	case o.plan:
-		environ = append(environ, handler.Prefix+"MODE=plan")
-	case setting(environ, "MODE") == "":
-		environ = append(environ, handler.Prefix+"MODE=apply")
+// platform is this terminal. The environment holds the settings, as for a function, with two differences that suit a terminal:
+// the command says whether it acts, unless PARTSWEEP_MODE says that nothing may, and what is typed needs no entry in
+// PARTSWEEP_BUCKETS where that is not set at all.
+func (c *console) platform(mode string, typed []mpu.Request) handler.Platform {
+	environ := slices.Clone(c.environ)
+	if mode == "plan" || setting(environ, "MODE") == "" {
+		environ = append(environ, handler.Prefix+"MODE="+mode)
 	}
 	if setting(environ, "BUCKETS") == "" {
-		environ = append(environ, handler.Prefix+"BUCKETS="+strings.Join(typedBuckets(o.args), " "))
+		var buckets []string
+		for _, r := range typed {
+			if mode == "plan" || r.Bucket.Name != mpu.AnyBucket { // to act on every bucket of an account takes a setting
+				buckets = append(buckets, r.Bucket.String())
+			}
+		}
+		environ = append(environ, handler.Prefix+"BUCKETS="+strings.Join(buckets, " "))
+		if slices.ContainsFunc(typed, func(r mpu.Request) bool { return r.Bucket.Store == "mps" }) && setting(environ, "MPS_DELETE_MEDIA") == "" {
+			environ = append(environ, handler.Prefix+"MPS_DELETE_MEDIA=allow")
+		}
 	}
-	return handler.Platform{Name: "local", Environ: environ, Open: all.Open, Credentials: vendorCredentials, Log: logs}
+	return handler.Platform{Name: "local", Environ: environ, Open: all.Open, Credentials: vendorCredentials, Log: c.log(), Stop: c.stop}
+}
+
+func (c *console) log() io.Writer {
+	if c.verbose {
+		return c.err
+	}
+	return io.Discard
 }
 
 func setting(environ []string, name string) (value string) {
@@ -39,16 +52,6 @@ func setting(environ []string, name string) (value string) {
 		}
 	}
 	return value
-}
-
-// typedBuckets are the buckets that the requests on the command line name one by one.
-func typedBuckets(args []string) (buckets []string) {
-	for _, arg := range args {
-		if r, err := mpu.Parse(arg); err == nil && r.Bucket.Name != mpu.AnyBucket {
-			buckets = append(buckets, r.Bucket.String())
-		}
-	}
-	return buckets
 }
 
 // awsConfig is what the AWS command line would use too: environment, profile, single sign-on.

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/lifecycle"
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/page"
+)
+
+// An auditor is the lifecycle command.
+type auditor struct {
+	*console
+	install, yes bool
+	days         int
+	handler      *handler.Handler
+}
+
+func (c *console) lifecycleCommand() *cobra.Command {
+	a := &auditor{console: c}
+	cmd := &cobra.Command{
+		Use:   "lifecycle REQUEST...",
+		Short: "say whether a lifecycle rule aborts stale uploads, and add one",
+		Long: `Reads the lifecycle rules of each bucket and says whether one of them aborts the uploads in it, from when on, and whether that
+happens: uploads that a rule should have aborted long ago tell of a store that ignores it. Nothing is changed.
+
+With --install a rule is added where none covers all uploads. It is shown first, and written when you say so. Every other rule stays
+as it is, byte for byte. A rule goes by the age of an upload since it was begun, and so aborts slow live ones too: give it more
+days than your longest upload takes.`,
+		Example: `  partsweep lifecycle s3://videos 'oss://media?region=cn-shanghai'
+  partsweep lifecycle 's3://*'
+  partsweep lifecycle --install --days 14 s3://videos`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
+	}
+	cmd.Flags().BoolVar(&a.install, "install", false, "add a rule where none covers all uploads")
+	cmd.Flags().IntVar(&a.days, "days", 7, "how many `DAYS` after its beginning the rule aborts an upload")
+	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "write the rule without asking")
+	return cmd
+}
+
+func (a *auditor) run(cmd *cobra.Command, args []string) error {
+	rs, err := requests(args)
+	if err != nil {
+		return err
+	}
+	if a.install && a.days < 1 {
+		return usage(fmt.Errorf("--days %d", a.days), "a rule counts whole days, at least 1")
+	}
+	for _, r := range rs {
+		if r != (mpu.Request{Bucket: r.Bucket, Prefix: r.Prefix}) {
+			return usage(fmt.Errorf("%s: only a bucket and a prefix can stand here", r), "as in s3://videos?prefix=raw/")
+		}
+	}
+	if a.handler, err = handler.New(a.platform("plan", rs)); err != nil {
+		return err
+	}
+	var errs []error
+	for _, r := range rs {
+		buckets, err := a.handler.Allowed(cmd.Context(), r)
+		errs = append(errs, err)
+		for _, b := range buckets {
+			if err := a.look(cmd, b); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// look audits one bucket, and mends it if that is asked for.
+func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
+	st, err := a.handler.Open(r.Bucket)
+	if err != nil {
+		return err
+	}
+	audit, err := lifecycle.Look(cmd.Context(), st, r, time.Now())
+	if err != nil {
+		return err
+	}
+	a.tell(audit)
+	if !a.install || audit.Covered {
+		return nil
+	}
+	change, err := audit.Plan(a.days)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "  to be added, the %s that it has stay as they are:\n  + %s\n", plural(len(audit.Rules), "rule"), change.Rule)
+	if !a.agreed() {
+		return fmt.Errorf("%s: nothing was written", audit.Target)
+	}
+	if err := change.Install(cmd.Context(), st, r.Bucket); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "  written, and read back: it has %s now\n", plural(len(audit.Rules)+1, "rule"))
+	return nil
+}
+
+// agreed asks whoever sits there, unless the answer was typed before.
+func (a *auditor) agreed() bool {
+	if a.yes {
+		return true
+	}
+	if f, ok := a.in.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintln(a.out, "  not written: there is nobody to ask; add --yes")
+		return false
+	}
+	fmt.Fprint(a.out, "  write it? [y/N] ")
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return false
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
+
+// tell says what an audit found.
+func (a *auditor) tell(audit lifecycle.Audit) {
+	if a.json {
+		json.NewEncoder(a.out).Encode(newAuditJSON(audit))
+		return
+	}
+	fmt.Fprintln(a.out, audit.Target)
+	for _, line := range findings(audit) {
+		fmt.Fprintf(a.out, "  %s\n", line)
+	}
+}
+
+func findings(audit lifecycle.Audit) (lines []string) {
+	open := plural(audit.Open, "upload") + " open"
+	if audit.More {
+		open = "more than " + open
+	}
+	if !audit.Oldest.IsZero() {
+		open += ", the oldest begun " + when(audit.Oldest)
+	}
+	switch {
+	case audit.Covered:
+		lines = append(lines, fmt.Sprintf("covered: rule %q aborts uploads %s after they were begun, alive or not", audit.Rule.ID, plural(audit.Rule.Days, "day")))
+	case len(audit.Rules) == 0:
+		lines = append(lines, "not covered: the bucket has no lifecycle rules")
+	default:
+		lines = append(lines, fmt.Sprintf("not covered: it has %s, and none that aborts all uploads", plural(len(audit.Rules), "rule")))
+	}
+	for _, r := range audit.Rules {
+		if why := r.WhyNot(audit.Target.Prefix); why != "" {
+			lines = append(lines, fmt.Sprintf("rule %q aborts uploads, but %s", r.ID, why))
+		}
+	}
+	lines = append(lines, open)
+	if audit.Overdue > 0 {
+		lines = append(lines, fmt.Sprintf("%s should have been aborted by the rule days ago: it is younger than that, or this store ignores it", plural(audit.Overdue, "upload")))
+	}
+	return lines
+}
+
+type auditJSON struct {
+	Bucket  string    `json:"bucket"`
+	Covered bool      `json:"covered"`
+	Rule    string    `json:"rule,omitempty"`
+	Days    int       `json:"days,omitempty"`
+	Rules   int       `json:"rules"`
+	Open    int       `json:"open"`
+	More    bool      `json:"more"`
+	Oldest  time.Time `json:"oldest,omitzero"`
+	Overdue int       `json:"overdue"`
+}
+
+func newAuditJSON(a lifecycle.Audit) auditJSON {
+	return auditJSON{a.Target.String(), a.Covered, a.Rule.ID, a.Rule.Days, len(a.Rules), a.Open, a.More, a.Oldest, a.Overdue}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return page.Count(n) + " " + noun + "s"
+}

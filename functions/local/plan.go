@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/janitor"
+	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/page"
+	"github.com/partsweep/partsweep/shared/plan"
+)
+
+func (c *console) planCommand() *cobra.Command {
+	w := &work{console: c, mode: "plan"}
+	cmd := &cobra.Command{
+		Use:   "plan REQUEST...",
+		Short: "show what would be aborted, and why; abort nothing",
+		Long: `Lists the uploads that the requests name, looks into each that is old enough, and shows what would be aborted, what is kept and
+why, and what it costs. Nothing is aborted.`,
+		Example: `  partsweep plan 's3://videos?olderThan=7d'
+  partsweep plan 's3://videos?olderThan=7d' 'oss://media?region=cn-shanghai' -o plan.jsonl --html plan.html`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rs, err := requests(args)
+			if err != nil {
+				return err
+			}
+			w.asked = args
+			return w.do(cmd.Context(), rs)
+		},
+	}
+	cmd.Flags().StringVarP(&w.out, "out", "o", "", "write the plan to `FILE`, an upload a line, for partsweep apply; - is standard output")
+	cmd.Flags().StringVar(&w.html, "html", "", "write the report as a page to `FILE`")
+	return cmd
+}
+
+// do plans requests.
+func (w *work) do(ctx context.Context, rs []mpu.Request) error {
+	if err := w.begin(w.platform("plan", rs)); err != nil {
+		return err
+	}
+	report, err := w.handler.Do(ctx, rs, true)
+	var sum summary
+	sum.add(report)
+	sum.hint(rs)
+	return w.end(sum, []*handler.Report{report}, err)
+}
+
+func (c *console) applyCommand() *cobra.Command {
+	w := &work{console: c, mode: "apply"}
+	dry := false
+	cmd := &cobra.Command{
+		Use:   "apply PLAN-FILE",
+		Short: "abort what a plan says, after looking again",
+		Long: `Aborts the uploads that a plan names, and no others. Each is looked at again: one that something has happened to since the plan's
+cutoff is kept, and one that is gone is gone. Lines that you strike out of the file, or whose verdict you change to "keep", are
+left alone. It can be repeated.`,
+		Example: `  partsweep apply plan.jsonl
+  partsweep apply --dry-run plan.jsonl`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage(errors.New("name one plan"), "make one with partsweep plan -o FILE")
+			}
+			if dry {
+				w.mode = "plan"
+			}
+			return w.apply(cmd.Context(), args[0])
+		},
+	}
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "look again, and abort nothing")
+	cmd.Flags().StringVar(&w.html, "html", "", "write the report as a page to `FILE`")
+	return cmd
+}
+
+// apply works off the plan in a file.
+func (w *work) apply(ctx context.Context, name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return usage(err, "make a plan with partsweep plan -o FILE")
+	}
+	f, err := plan.Read(text)
+	if err != nil {
+		return err
+	}
+	tasks := make([]janitor.Task, len(f.Groups))
+	var rs []mpu.Request
+	for i, g := range f.Groups {
+		tasks[i] = janitor.Task{Request: g.Request, Uploads: g.Uploads, PlanOnly: w.mode == "plan"}
+		rs = append(rs, g.Request)
+	}
+	if len(tasks) == 0 {
+		fmt.Fprintln(w.console.out, "The plan names no upload to abort.")
+		return nil
+	}
+	w.asked, w.total = f.Header.Requests, f.Abort
+	if !w.quiet && !w.json {
+		fmt.Fprintf(w.console.out, "A plan of %s uploads, %s, made %s ago%s.\n\n", page.Count(f.Abort), page.Size(f.Bytes),
+			roughly(time.Since(f.Header.Made)), map[bool]string{false: ", of which not all was looked at then"}[f.End.Complete])
+	}
+	if err := w.begin(w.platform(w.mode, rs)); err != nil {
+		return err
+	}
+	report, err := w.handler.ApplyPlan(ctx, tasks)
+	if report == nil {
+		w.progress.end()
+		return err
+	}
+	var sum summary
+	sum.add(report)
+	return w.end(sum, []*handler.Report{report}, err)
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/partsweep/partsweep/shared/handler"
+)
+
+func (c *console) sandboxCommand() *cobra.Command {
+	more := 0
+	cmd := &cobra.Command{
+		Use:   "sandbox [COMMAND [ARGUMENT...]]",
+		Short: "a shell in which the clouds are in memory",
+		Long: `Starts the six services in memory, on 127.0.0.1, with buckets that clients have left uploads in, and a shell, or a command, in which
+partsweep acts on them. No account is needed, and nothing leaves this machine. They end with the shell.`,
+		Example: `  partsweep sandbox
+  partsweep sandbox --uploads 5000 partsweep plan 's3://*' --html page.html`,
+		RunE: func(cmd *cobra.Command, args []string) error { return c.sandbox(cmd.Context(), more, args) },
+	}
+	cmd.Flags().SetInterspersed(false) // what stands behind the command is the command's
+	cmd.Flags().IntVar(&more, "uploads", 0, "put so `MANY` more abandoned uploads into s3://media-in")
+	return cmd
+}
+
+// sandbox runs a command in an environment whose clouds are in memory, and returns its exit status as an error.
+func (c *console) sandbox(ctx context.Context, more int, args []string) error {
+	w, err := newWorld(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	w.addMany(more)
+	bin, err := selfOnPath()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(bin)
+	if len(args) == 0 {
+		fmt.Fprintf(c.err, "Six services in memory, on 127.0.0.1, until this shell ends. Buckets: %s\nTry: partsweep plan 's3://*'\n", strings.Join(w.buckets(), " "))
+		args = []string{cmp.Or(os.Getenv("SHELL"), "sh")}
+	}
+	environ := w.environ(c.environ, bin)
+	command := exec.Command(args[0], args[1:]...)
+	if args[0] == "partsweep" {
+		command = exec.Command(filepath.Join(bin, args[0]), args[1:]...)
+	}
+	command.Env, command.Stdin, command.Stdout, command.Stderr = environ, c.in, c.out, c.err
+	// Ctrl-C is for the command. The services end when it does.
+	signal.Ignore(os.Interrupt)
+	defer signal.Reset(os.Interrupt)
+	err = command.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return exitError(exit.ExitCode())
+	case err != nil:
+		return usage(err, "name a command that there is")
+	}
+	return nil
+}
+
+// selfOnPath makes a folder in which this program is called partsweep, however it was started.
+func selfOnPath() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "partsweep-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Symlink(self, filepath.Join(dir, "partsweep"))
+}
+
+// environ is an environment in which partsweep acts on the world, and finds nobody's credentials but the world's.
+func (w *world) environ(outer []string, bin string) []string {
+	env := slices.DeleteFunc(slices.Clone(outer), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return name == "PATH" || strings.HasPrefix(name, handler.Prefix) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ALIBABA_CLOUD_") ||
+			strings.HasPrefix(name, "TENCENTCLOUD_") || strings.HasPrefix(name, "OBS_")
+	})
+	env = append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return append(env, w.settings()...)
+}
