@@ -114,12 +114,12 @@ func why(t janitor.Totals) string {
 // printExamples writes one upload for each reason to keep.
 func (s *summary) printExamples(out io.Writer) {
 	byName := func(a, b janitor.Example) int {
-		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(short(a.Upload), short(b.Upload)), cmp.Compare(a.Detail, b.Detail))
+		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(page.Short(a.Upload), page.Short(b.Upload)), cmp.Compare(a.Detail, b.Detail))
 	}
 	var last mpu.Reason
 	for _, e := range slices.SortedFunc(slices.Values(s.kept), byName) {
 		if e.Reason != last {
-			fmt.Fprintf(out, "  kept, %s: %s, %s\n", e.Reason, short(e.Upload), e.Detail)
+			fmt.Fprintf(out, "  kept, %s: %s, %s\n", e.Reason, page.Short(e.Upload), e.Detail)
 		}
 		last = e.Reason
 	}
@@ -140,14 +140,4 @@ func (s *summary) hint(requests []mpu.Request) {
 			s.hints = append(s.hints, "for all that lies under a prefix, write "+r.String())
 		}
 	}
-}
-
-// short leaves out what is long; the log has it.
-func short(upload string) string {
-	r, err := mpu.Parse(upload)
-	if err != nil || mpu.ByMediaID(r.Bucket.Store) {
-		return upload
-	}
-	r.UploadID, r.Bucket.Region = "", ""
-	return r.String()
 }

@@ -135,7 +135,7 @@ func (w *work) showLargest(out io.Writer, figures page.Breakdown) {
 		if e.Result != mpu.ResultPlanned || e.Bytes == 0 && figures.Total.StaleBytes > 0 {
 			continue
 		}
-		fmt.Fprintf(out, "  would be aborted: %s, %s, begun %s\n", short(e.Upload), page.Size(e.Bytes), e.Initiated.Format(time.RFC3339))
+		fmt.Fprintf(out, "  would be aborted: %s, %s, begun %s\n", page.Short(e.Upload), page.Size(e.Bytes), e.Initiated.Format(time.RFC3339))
 		if shown++; shown == min(mostLargest, figures.Total.Stale) {
 			break
 		}

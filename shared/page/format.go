@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/partsweep/partsweep/shared/mpu"
 )
 
 // Money writes an amount in USD, small ones with two digits that say something.
@@ -30,6 +32,16 @@ func Size(n int64) string {
 
 // Count writes a number with a comma before every three digits.
 func Count(n int) string { return grouped(strconv.Itoa(n)) }
+
+// Short leaves out of an upload in the notation what is long and tells people little: the upload ID and the region.
+func Short(upload string) string {
+	r, err := mpu.Parse(upload)
+	if err != nil || mpu.ByMediaID(r.Bucket.Store) {
+		return upload
+	}
+	r.UploadID, r.Bucket.Region = "", ""
+	return r.String()
+}
 
 // grouped puts commas into the digits before the point.
 func grouped(s string) string {

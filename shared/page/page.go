@@ -11,7 +11,7 @@ import (
 var text string
 
 var tmpl = template.Must(template.New("page").Funcs(template.FuncMap{
-	"size": Size, "money": Money, "count": Count, "date": date, "share": share, "table": newTable, "entries": newEntries,
+	"size": Size, "money": Money, "count": Count, "cents": cents, "date": date, "day": day, "clock": clock, "share": share, "table": newTable, "entries": newEntries, "short": Short,
 }).Parse(text))
 
 // A Page is what is shown beside the figures.
@@ -75,6 +75,28 @@ func share(part, whole int64) float64 {
 		return 0
 	}
 	return float64(part) / float64(whole) * 100
+}
+
+// cents writes an amount in a column of amounts, where a fraction of a cent would be the longest.
+func cents(usd float64) string {
+	if usd > 0 && usd < 0.01 {
+		return "< $0.01"
+	}
+	return Money(usd)
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(" 15:04")
 }
 
 func date(t time.Time) string {
