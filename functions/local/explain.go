@@ -176,9 +176,9 @@ func roughly(d time.Duration) string {
 	case d >= 10*day:
 		return fmt.Sprintf("%dd", d/day)
 	case d >= 2*day:
-		return fmt.Sprintf("%dd %dh", d/day, d%day/time.Hour)
+		return strings.TrimSuffix(fmt.Sprintf("%dd %dh", d/day, d%day/time.Hour), " 0h")
 	case d >= time.Hour:
-		return fmt.Sprintf("%dh %dm", d/time.Hour, d%time.Hour/time.Minute)
+		return strings.TrimSuffix(fmt.Sprintf("%dh %dm", d/time.Hour, d%time.Hour/time.Minute), " 0m")
 	case d >= time.Minute:
 		return fmt.Sprintf("%dm", d/time.Minute)
 	}

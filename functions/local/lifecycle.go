@@ -96,7 +96,11 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "  to be added, the %s that it has stay as they are:\n  + %s\n", plural(len(audit.Rules), "rule"), change.Rule)
+	others := ""
+	if n := len(audit.Rules); n > 0 {
+		others = "; of what it has, " + plural(n, "rule") + ", not a byte changes"
+	}
+	fmt.Fprintf(a.out, "  to be added%s:\n  + %s\n", others, change.Rule)
 	if !a.agreed() {
 		return fmt.Errorf("%s: nothing was written", audit.Target)
 	}

@@ -47,7 +47,7 @@ func (c *console) run(ctx context.Context, args []string) (exit int) {
 	ctx, cancel := c.interruptible(ctx)
 	defer cancel()
 	root := c.root()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would be the process's own
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -75,7 +76,8 @@ func (s *summary) total() janitor.Totals {
 
 // print writes the table: per service what was found and what became of it, and why uploads were kept.
 func (s *summary) print(out io.Writer, settings handler.Settings) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
 	total := s.total()
 	planned := s.plan
 	columns := "service\tfound\taborted\tgone\tfailed\tdeferred\tfreed\ta month\tkept\t  why"
@@ -97,6 +99,9 @@ func (s *summary) print(out io.Writer, settings handler.Settings) {
 	}
 	row("all", total, monthly)
 	w.Flush()
+	for line := range strings.Lines(table.String()) {
+		fmt.Fprintln(out, strings.TrimRight(line, " \n"))
+	}
 	for _, line := range s.lines {
 		fmt.Fprintf(out, "\n  %s\n", line)
 	}

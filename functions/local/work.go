@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,25 +104,34 @@ func (w *work) end(sum summary, reports []*handler.Report, problem error) error 
 // show writes what people read.
 func (w *work) show(out io.Writer, sum summary, figures page.Breakdown) {
 	sum.print(out, w.handler.Settings())
-	fmt.Fprintln(out)
-	sum.printExamples(out)
+	var more bytes.Buffer
+	sum.printExamples(&more)
 	if w.mode == "plan" {
-		w.showLargest(out, figures)
+		w.showLargest(&more, figures)
 	}
+	section(out, &more)
 	if figures.Total.MonthlyUSD > 0 {
-		fmt.Fprintln(out, "\n  What is stored costs, a GB and month:")
 		for _, p := range w.prices(figures) {
-			fmt.Fprintf(out, "    %-4s $%-7v %s\n", p.Store, p.USD, p.Source)
+			fmt.Fprintf(&more, "  %s at $%v a GB and month: %s\n", p.Store, p.USD, p.Source)
 		}
-		fmt.Fprintln(out)
 	}
+	section(out, &more)
 	for _, f := range []struct{ what, name string }{{"plan", w.out}, {"page", w.html}} {
 		if f.name != "" && f.name != "-" {
-			fmt.Fprintf(out, "  the %s is in %s\n", f.what, f.name)
+			fmt.Fprintf(&more, "  the %s is in %s\n", f.what, f.name)
 		}
 	}
 	if w.mode == "plan" && w.out != "" && w.out != "-" && figures.Total.Stale > 0 {
-		fmt.Fprintf(out, "  to abort %s: partsweep apply %s\n", page.Count(figures.Total.Stale), w.out)
+		fmt.Fprintf(&more, "  to abort %s: partsweep apply %s\n", page.Count(figures.Total.Stale), w.out)
+	}
+	section(out, &more)
+}
+
+// section writes what has been gathered, with a line in front, and nothing if there is nothing.
+func section(out io.Writer, text *bytes.Buffer) {
+	if text.Len() > 0 {
+		fmt.Fprintln(out)
+		text.WriteTo(out)
 	}
 }
 
@@ -130,18 +140,19 @@ const mostLargest = 5
 
 // showLargest names the largest of the uploads that would be aborted.
 func (w *work) showLargest(out io.Writer, figures page.Breakdown) {
+	list := figures.Largest
+	if figures.Total.StaleBytes == 0 {
+		list = figures.Oldest
+	}
 	shown := 0
-	for _, e := range append(figures.Largest, figures.Oldest...) {
-		if e.Result != mpu.ResultPlanned || e.Bytes == 0 && figures.Total.StaleBytes > 0 {
-			continue
-		}
-		fmt.Fprintf(out, "  would be aborted: %s, %s, begun %s\n", page.Short(e.Upload), page.Size(e.Bytes), e.Initiated.Format(time.RFC3339))
-		if shown++; shown == min(mostLargest, figures.Total.Stale) {
-			break
+	for _, e := range list {
+		if e.Result == mpu.ResultPlanned && shown < mostLargest {
+			fmt.Fprintf(out, "  would be aborted: %s, %s, begun %s\n", page.Short(e.Upload), page.Size(e.Bytes), e.Initiated.Format(time.RFC3339))
+			shown++
 		}
 	}
 	if more := figures.Total.Stale - shown; more > 0 && shown > 0 {
-		fmt.Fprintf(out, "  and %s more that hold less\n", page.Count(more))
+		fmt.Fprintf(out, "  and %s more\n", page.Count(more))
 	}
 }
 
