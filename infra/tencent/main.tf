@@ -29,6 +29,12 @@ variable "role" {
   default     = "partsweep"
 }
 
+variable "ckafka" {
+  description = "A CKafka topic on which your uploader says what failed, as INSTANCE-TOPIC; empty for none"
+  type        = string
+  default     = ""
+}
+
 locals {
   sweep = "cos://${var.bucket}?region=${var.region}&olderThan=48h"
 }
@@ -73,4 +79,15 @@ resource "tencentcloud_scf_trigger" "completed" {
     filter    = { Prefix = "", Suffix = "" }
   })
   enable = "OPEN"
+}
+
+# Your uploader says that an upload failed, on a topic. CMQ triggers are made in the console; the provider has none.
+resource "tencentcloud_scf_trigger" "failed" {
+  count         = var.ckafka == "" ? 0 : 1
+  function_name = tencentcloud_scf_function.partsweep.name
+  namespace     = "default"
+  type          = "ckafka"
+  trigger_name  = var.ckafka
+  trigger_desc  = jsonencode({ maxMsgNum = "10", offset = "latest" })
+  enable        = "OPEN"
 }
