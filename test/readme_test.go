@@ -1,10 +1,10 @@
 package test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -118,34 +118,30 @@ func TestReadmeHTTP(t *testing.T) {
 	defer sb.Close()
 	sb.CreateBucket(sandbox.S3, "videos", "us-east-1")
 	sb.Seed(sandbox.S3, "videos", "stale", time.Now().Add(-9*24*time.Hour))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
 	var serve, ask string
 	for _, line := range indented(t) {
 		if strings.Contains(line, "functions/http") {
-			serve = strings.ReplaceAll(line, "127.0.0.1:8000", address)
+			serve = strings.ReplaceAll(line, "127.0.0.1:8000", "127.0.0.1:0")
 		} else if strings.HasPrefix(line, "curl") {
-			ask = strings.ReplaceAll(line, "127.0.0.1:8000", address)
+			ask = line
 		}
 	}
 	server := shell(t, "..", serve, nil, "PARTSWEEP_S3_ENDPOINT="+sb.URL(sandbox.S3), "PARTSWEEP_S3_PATH_STYLE=true",
 		"AWS_ACCESS_KEY_ID="+sandbox.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+sandbox.SecretAccessKey)
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { syscall.Kill(-server.Process.Pid, syscall.SIGKILL); server.Wait() }()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		if resp, err := http.Get("http://" + address + "/healthz"); err == nil {
-			resp.Body.Close()
-			break
-		} else if time.Now().After(end) {
-			t.Fatal(err)
-		}
+	line, _ := bufio.NewReader(stdout).ReadString('\n')
+	address := regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(line)
+	if address == nil {
+		t.Fatalf("%s: it says %q", serve, line)
 	}
+	ask = strings.ReplaceAll(ask, "127.0.0.1:8000", address[1])
 	// Without curl, what it would send is sent.
 	answer := ""
 	if _, err := exec.LookPath("curl"); err == nil {

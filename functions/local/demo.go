@@ -26,6 +26,7 @@ func (c *console) demoCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), plan) },
 	}
 	cmd.Flags().BoolVar(&plan, "dry-run", false, "abort nothing")
+	cmd.Flags().BoolVarP(&c.quiet, "quiet", "q", false, "write nothing but what went wrong")
 	return cmd
 }
 

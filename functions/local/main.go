@@ -39,6 +39,7 @@ type console struct {
 	environ  []string
 
 	stop                 context.Context // done once Ctrl-C has been pressed
+	signals              chan os.Signal
 	verbose, quiet, json bool
 }
 
@@ -75,6 +76,7 @@ func (c *console) interruptible(ctx context.Context) (context.Context, context.C
 	stop, stopped := context.WithCancel(ctx)
 	c.stop = stop
 	signals := make(chan os.Signal, 2)
+	c.signals = signals
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		select {
@@ -112,7 +114,6 @@ Without an argument it shows all that on six services in memory: no account, no 
 	}
 	flags := root.PersistentFlags()
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "write the log, one JSON object a line, to standard error")
-	flags.BoolVarP(&c.quiet, "quiet", "q", false, "write nothing but what went wrong")
 	flags.BoolVar(&c.json, "json", false, "write the report as JSON")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err, "see "+cmd.CommandPath()+" --help")

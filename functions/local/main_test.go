@@ -203,7 +203,7 @@ func TestCommandLine(t *testing.T) {
 		{"help of a command", []string{"help", "apply"}, 0, "Each is looked at again"},
 		{"version", []string{"version"}, 0, "partsweep"},
 		{"completion", []string{"completion", "bash"}, 0, "__start_partsweep"},
-		{"quiet", []string{"-q", "plan", "s3://media-in"}, 0, ""},
+		{"quiet", []string{"plan", "-q", "s3://media-in"}, 0, ""},
 		{"unknown command", []string{"sweep"}, 2, `no such command: "sweep"`},
 		{"a request and no command", []string{"s3://media-in"}, 2, "partsweep plan"},
 		{"no request", []string{"plan"}, 2, "a request is missing"},
@@ -224,6 +224,8 @@ func TestCommandLine(t *testing.T) {
 		{"a lifecycle of no days", []string{"lifecycle", "--install", "--days", "0", "s3://media-in"}, 2, "--days 0"},
 		{"a lifecycle of a key", []string{"lifecycle", "s3://media-in/a"}, 2, "only a bucket"},
 		{"a lifecycle of vod", []string{"lifecycle", "vod://cn-shanghai"}, 2, "no lifecycle rules"},
+		{"two things on standard output", []string{"plan", "s3://media-in", "-o", "-", "--json"}, 2, "standard output can take one"},
+		{"a plan on standard output", []string{"plan", "s3://media-in", "-o", "-", "-q"}, 0, `"complete":true`},
 		{"a folder that is not there", []string{"plan", "s3://media-in", "-o", "/nowhere/plan"}, 2, "nowhere"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -279,14 +281,14 @@ func TestPlanThenApply(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); exit != 0 || err != nil {
 		t.Fatalf("exit %d, %v\n%s%s", exit, err, out, errs)
 	}
-	if got := r.Report.Totals; got.Aborted != p.Abort-1 || got.Kept != 1 || got.KeptBy[mpu.Active] != 1 {
+	if got := r.Reports[0].Totals; got.Aborted != p.Abort-1 || got.Kept != 1 || got.KeptBy[mpu.Active] != 1 {
 		t.Errorf("%+v, of a plan of %d", got, p.Abort)
 	}
 	after, left := w.held()
-	if before-after != p.Abort-1 || held-left != r.Report.Totals.BytesFreed || len(w.killed()) > 0 {
-		t.Errorf("%d are gone, %d bytes; the report says %+v; killed %q", before-after, held-left, r.Report.Totals, w.killed())
+	if before-after != p.Abort-1 || held-left != r.Reports[0].Totals.BytesFreed || len(w.killed()) > 0 {
+		t.Errorf("%d are gone, %d bytes; the report says %+v; killed %q", before-after, held-left, r.Reports[0].Totals, w.killed())
 	}
-	if r.Breakdown.Total.Stale != r.Report.Totals.Aborted || r.Breakdown.Total.StaleBytes != r.Report.Totals.BytesFreed {
+	if r.Breakdown.Total.Stale != r.Reports[0].Totals.Aborted || r.Breakdown.Total.StaleBytes != r.Reports[0].Totals.BytesFreed {
 		t.Errorf("breakdown %+v", r.Breakdown.Total)
 	}
 	// Applied again, it finds nothing left to do.
@@ -390,6 +392,12 @@ func TestLifecycleInstall(t *testing.T) {
 			five := sandboxtest.FiveRules(tt.service)
 			w.SetLifecycle(tt.service, tt.bucket, five, "varies_by_storage_class")
 			bucket := string(tt.service) + "://" + tt.bucket
+			if tt.service == sandbox.OBS {
+				if exit, out, errs := invoke(t, environ, "lifecycle", "--install", "--yes", bucket); exit != 1 || !strings.Contains(errs, "overlap") {
+					t.Errorf("exit %d\n%s%s", exit, out, errs)
+				}
+				bucket += "?prefix=uploads/"
+			}
 			if exit, out, errs := invoke(t, environ, "lifecycle", bucket); exit != 0 || !strings.Contains(out, "not covered: it has 5 rules") {
 				t.Errorf("exit %d\n%s%s", exit, out, errs)
 			}
@@ -457,7 +465,7 @@ func TestPageAndJSONAgree(t *testing.T) {
 			t.Errorf("no %s in the page", want)
 		}
 	}
-	if got := r.Report.Totals; b.Total.Stale != got.Planned || b.Total.StaleBytes != got.BytesPlanned || b.Total.Uploads != got.Found || got.Planned < 470 {
+	if got := r.Reports[0].Totals; b.Total.Stale != got.Planned || b.Total.StaleBytes != got.BytesPlanned || b.Total.Uploads != got.Found || got.Planned < 470 {
 		t.Errorf("breakdown %+v, report %+v", b.Total, got)
 	}
 	for name, rows := range map[string][]page.Row{"services": b.Services, "buckets": b.Buckets, "prefixes": b.Prefixes, "ages": b.Ages, "reasons": b.Reasons} {
@@ -481,6 +489,9 @@ func TestSandboxCommand(t *testing.T) {
 		"echo $PARTSWEEP_BUCKETS $AWS_PROFILE; command -v partsweep; exit 7")
 	if exit != 7 || !strings.HasPrefix(out, "vod://cn-shanghai") || strings.Contains(out, "mine") || !strings.Contains(out, "/partsweep") || errs != "" {
 		t.Errorf("exit %d\n%s%s", exit, out, errs)
+	}
+	if exit, out, errs := invoke(t, nil, "sandbox", "sh", "-c", "kill -INT $$; echo alive"); exit != 130 || out != "" {
+		t.Errorf("interrupted: exit %d\n%s%s", exit, out, errs)
 	}
 	if exit, out, errs := invoke(t, nil, "sandbox", "no-such-program"); exit != 2 || !strings.Contains(errs, "no-such-program") {
 		t.Errorf("exit %d\n%s%s", exit, out, errs)

@@ -35,7 +35,7 @@ why, and what it costs. Nothing is aborted.`,
 		},
 	}
 	cmd.Flags().StringVarP(&w.out, "out", "o", "", "write the plan to `FILE`, an upload a line, for partsweep apply; - is standard output")
-	cmd.Flags().StringVar(&w.html, "html", "", "write the report as a page to `FILE`")
+	w.flags(cmd)
 	return cmd
 }
 
@@ -73,7 +73,7 @@ left alone. It can be repeated.`,
 		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "look again, and abort nothing")
-	cmd.Flags().StringVar(&w.html, "html", "", "write the report as a page to `FILE`")
+	w.flags(cmd)
 	return cmd
 }
 

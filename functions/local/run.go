@@ -36,7 +36,7 @@ event, as a platform delivers it; - is standard input. PARTSWEEP_MODE=plan makes
 		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be done, and do nothing")
-	cmd.Flags().StringVar(&w.html, "html", "", "write the report as a page to `FILE`")
+	w.flags(cmd)
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,13 +58,19 @@ func (c *console) sandbox(ctx context.Context, more int, args []string) error {
 		command = exec.Command(filepath.Join(bin, args[0]), args[1:]...)
 	}
 	command.Env, command.Stdin, command.Stdout, command.Stderr = environ, c.in, c.out, c.err
-	// Ctrl-C is for the command. The services end when it does.
-	signal.Ignore(os.Interrupt)
-	defer signal.Reset(os.Interrupt)
+	// Ctrl-C is for the command, and the services end when that does. The signal is caught and not ignored: what is ignored here would
+	// be ignored there.
+	signal.Stop(c.signals)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, os.Interrupt)
+	defer signal.Stop(caught)
 	err = command.Run()
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):
+		if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+			return exitError(128 + int(s.Signal())) // as a shell says it
+		}
 		return exitError(exit.ExitCode())
 	case err != nil:
 		return usage(err, "name a command that there is")

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/partsweep/partsweep/shared/handler"
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/page"
@@ -34,9 +36,18 @@ type work struct {
 	began    time.Time
 }
 
+// flags adds what every work has.
+func (w *work) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&w.html, "html", "", "write the report as a page to `FILE`")
+	cmd.Flags().BoolVarP(&w.quiet, "quiet", "q", false, "write nothing but what went wrong")
+}
+
 // begin opens what the outcomes go to, and the handler. It is to be ended.
 func (w *work) begin(p handler.Platform) error {
 	w.began = time.Now()
+	if w.json && w.out == "-" || w.out == "-" && w.html == "-" || w.json && w.html == "-" {
+		return usage(errors.New("standard output can take one of the plan, the page and the JSON report"), "name a file for the others")
+	}
 	w.progress = newProgress(w.err, w.total, w.quiet || w.verbose)
 	p.Layer = w.progress.layer
 	p.Outcome = func(o mpu.Outcome) {
@@ -64,9 +75,9 @@ func (w *work) begin(p handler.Platform) error {
 
 // A result is what a program gets.
 type result struct {
-	Report    *handler.Report `json:"report"`
-	Breakdown page.Breakdown  `json:"breakdown"`
-	Prices    []page.Price    `json:"prices"`
+	Reports   []*handler.Report `json:"reports"` // one for the requests together, one for each event
+	Breakdown page.Breakdown    `json:"breakdown"`
+	Prices    []page.Price      `json:"prices"`
 }
 
 // end shows what was done, and returns what is left to do.
@@ -80,15 +91,13 @@ func (w *work) end(sum summary, reports []*handler.Report, problem error) error 
 	if w.html != "" {
 		errs = append(errs, w.writePage(figures, sum))
 	}
-	toOut := w.out == "-" // what is there is the plan, and nothing else
+	toOut := w.out == "-" || w.html == "-" // what is there is the plan or the page, and nothing else
 	switch {
 	case w.json:
 		enc := json.NewEncoder(w.console.out)
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
-		for _, r := range reports {
-			errs = append(errs, enc.Encode(result{r, figures, w.prices(figures)}))
-		}
+		errs = append(errs, enc.Encode(result{reports, figures, w.prices(figures)}))
 	case w.quiet:
 		sum.printProblems(w.err)
 	default:

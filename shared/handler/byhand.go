@@ -32,7 +32,7 @@ func (h *Handler) ApplyPlan(ctx context.Context, tasks []janitor.Task) (*Report,
 			if err != nil {
 				return nil, err
 			}
-			tasks[i].Request = allowed[0]
+			tasks[i].Request = h.notUndercut(allowed[0])
 			continue
 		}
 		for u := range t.Uploads {
@@ -49,6 +49,14 @@ func (h *Handler) ApplyPlan(ctx context.Context, tasks []janitor.Task) (*Report,
 	h.price(report)
 	h.conclude(ctx, log, report)
 	return report, report.Err()
+}
+
+// notUndercut holds a request of a plan to the minimum age, which a request that names an upload is otherwise free of.
+func (h *Handler) notUndercut(r mpu.Request) mpu.Request {
+	if latest := h.wallClock().Add(-h.settings.MinAge).UTC(); r.Before.After(latest) {
+		r.Before = latest
+	}
+	return r
 }
 
 // in puts uploads into the bucket as the settings know it.

@@ -82,7 +82,10 @@ type Change struct {
 // Plan returns the change that would cover what the audit found uncovered.
 func (a Audit) Plan(days int) (Change, error) {
 	merged, rule, err := Merge(a.Target.Bucket.Store, a.lifecycle.Document, a.Target.Prefix, days)
-	return Change{Rule: rule, old: a.lifecycle, new: store.Lifecycle{Document: merged, Minimum: a.lifecycle.Minimum}}, err
+	if err != nil {
+		return Change{}, &mpu.Error{Kind: mpu.Refused, Op: "add lifecycle rule", Target: a.Target.String(), Err: err}
+	}
+	return Change{Rule: rule, old: a.lifecycle, new: store.Lifecycle{Document: merged, Minimum: a.lifecycle.Minimum}}, nil
 }
 
 // ErrChanged is returned where somebody else has written the rules in the meantime.

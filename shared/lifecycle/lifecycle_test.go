@@ -35,9 +35,9 @@ func TestMerge(t *testing.T) {
 		{"five others", "s3", five, "", 3, `<Rule><ID>abort-incomplete-uploads</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
 		{"a prefix", "s3", five, "a&b/<c>", 1, `<Rule><ID>abort-incomplete-uploads</ID><Filter><Prefix>a&amp;b/&lt;c&gt;</Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
 		{"the old way to write a prefix", "s3", oldStyle, "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Prefix></Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
-		{"obs", "obs", oldStyle, "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Prefix></Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"obs", "obs", oldStyle, "raw/", 7, `<Rule><ID>abort-incomplete-uploads</ID><Prefix>raw/</Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
 		{"oss", "oss", oldStyle, "", 7, `<Rule><ID>abort-incomplete-uploads</ID><Prefix></Prefix><Status>Enabled</Status><AbortMultipartUpload><Days>7</Days></AbortMultipartUpload></Rule>`},
-		{"the name is taken", "obs", strings.Replace(oldStyle, "<ID>a<", "<ID>abort-incomplete-uploads<", 1), "", 7, `<Rule><ID>abort-incomplete-uploads-2</ID><Prefix></Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
+		{"the name is taken", "obs", strings.Replace(oldStyle, "<ID>a<", "<ID>abort-incomplete-uploads<", 1), "raw/", 7, `<Rule><ID>abort-incomplete-uploads-2</ID><Prefix>raw/</Prefix><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			merged, rule, err := Merge(tt.store, []byte(tt.old), tt.prefix, tt.days)
@@ -80,6 +80,29 @@ func TestMergeRefuses(t *testing.T) {
 				t.Errorf("made %s", merged)
 			}
 		})
+	}
+}
+
+// Some services have no two rules that overlap. That is said before anything is written.
+func TestMergeConflicts(t *testing.T) {
+	aborting := strings.Replace(oldStyle, "<Expiration><Days>1</Days></Expiration>", "<AbortMultipartUpload><Days>30</Days></AbortMultipartUpload>", 1)
+	for _, tt := range []struct {
+		store, old, prefix string
+		want               string
+	}{
+		{"obs", oldStyle, "", "overlap"},
+		{"obs", oldStyle, "tmp/x/", "overlap"},
+		{"obs", oldStyle, "raw/", ""},
+		{"oss", oldStyle, "", ""},
+		{"oss", aborting, "", "overlap"},
+		{"oss", aborting, "raw/", ""},
+		{"s3", oldStyle, "", ""},
+		{"cos", oldStyle, "tmp/", ""},
+	} {
+		_, _, err := Merge(tt.store, []byte(tt.old), tt.prefix, 7)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s %q: %v, want %q", tt.store, tt.prefix, err, tt.want)
+		}
 	}
 }
 

@@ -29,6 +29,9 @@ func Merge(store string, old []byte, prefix string, days int) (merged []byte, ru
 	if len(rules) >= mostRules {
 		return nil, "", fmt.Errorf("the bucket has %d rules already, and no room for another", len(rules))
 	}
+	if other := conflict(store, rules, prefix); other != "" {
+		return nil, "", errors.New(other)
+	}
 	rule = write(store, rules, prefix, days)
 	if len(rules) == 0 {
 		merged = []byte("<LifecycleConfiguration>" + rule + "</LifecycleConfiguration>")
@@ -45,6 +48,23 @@ func Merge(store string, old []byte, prefix string, days int) (merged []byte, ru
 		return nil, "", errors.Join(errors.New("the rule cannot be added to this lifecycle safely; add it by hand"), err)
 	}
 	return merged, rule, nil
+}
+
+// conflict says which rule does not let another stand beside it, empty for none. OBS refuses rules whose prefixes overlap,
+// whatever they do (support.huaweicloud.com/intl/en-us/api-obs_go_sdk_api_en/obs_33_0213.html); OSS has one rule for fragments
+// where prefixes overlap.
+func conflict(store string, rules []Rule, prefix string) string {
+	for _, r := range rules {
+		overlaps := strings.HasPrefix(prefix, r.Prefix) || strings.HasPrefix(r.Prefix, prefix)
+		switch {
+		case !overlaps:
+		case store == "obs":
+			return fmt.Sprintf("rule %q is about prefix %q, and OBS has no two rules whose prefixes overlap; name a prefix of its own, or let partsweep sweep the bucket", r.ID, r.Prefix)
+		case store == "oss" && r.Aborts:
+			return fmt.Sprintf("rule %q aborts uploads below prefix %q, and OSS has one such rule where prefixes overlap; change that one, or name a prefix of its own", r.ID, r.Prefix)
+		}
+	}
+	return ""
 }
 
 // write writes the rule in the service's own form.

@@ -234,9 +234,9 @@ func (v *visit) figures(ctx context.Context) error {
 	b, total := v.want.Breakdown, v.want.Breakdown.Total
 	v.check(overflow <= 0, "the page is %d pixels wider than the screen", overflow)
 	v.check(hidden <= 0, "%d pixels of a table must be scrolled to", hidden)
-	v.check(number(cards["stale"]) == total.Stale && total.Stale == v.want.Report.Totals.Planned, "stale: %s, %d, %d", cards["stale"], total.Stale, v.want.Report.Totals.Planned)
-	v.check(number(cards["found"]) == total.Uploads && total.Uploads == v.want.Report.Totals.Found, "found: %s, %d", cards["found"], total.Uploads)
-	v.check(size(cards["bytes"], total.StaleBytes) && total.StaleBytes == v.want.Report.Totals.BytesPlanned, "bytes: %s, %d", cards["bytes"], total.StaleBytes)
+	v.check(number(cards["stale"]) == total.Stale && total.Stale == v.want.Reports[0].Totals.Planned, "stale: %s, %d, %d", cards["stale"], total.Stale, v.want.Reports[0].Totals.Planned)
+	v.check(number(cards["found"]) == total.Uploads && total.Uploads == v.want.Reports[0].Totals.Found, "found: %s, %d", cards["found"], total.Uploads)
+	v.check(size(cards["bytes"], total.StaleBytes) && total.StaleBytes == v.want.Reports[0].Totals.BytesPlanned, "bytes: %s, %d", cards["bytes"], total.StaleBytes)
 	v.check(cards["cost"] == fmt.Sprintf("$%.2f", total.MonthlyUSD), "cost: %s, %v", cards["cost"], total.MonthlyUSD)
 	v.check(len(tables) == 7, "%d tables", len(tables))
 	for i, rows := range [][]row{b.Services, b.Buckets, b.Prefixes, b.Ages, b.Reasons} {

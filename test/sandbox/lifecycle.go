@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // minimumSize is S3's header beside a lifecycle. What a PUT leaves out reverts.
@@ -37,8 +38,8 @@ func (o *objectStore) getLifecycle(w http.ResponseWriter, c *call) *refusal {
 	return nil
 }
 
-// putLifecycle replaces all rules, once it has looked at them as the services do: the checksum, the names, and on S3 that the
-// two ways to write a prefix are not mixed.
+// putLifecycle replaces all rules, once it has looked at them as the services do: the checksum, the names, on S3 that the two
+// ways to write a prefix are not mixed, on OBS and OSS that rules do not overlap.
 func (o *objectStore) putLifecycle(w http.ResponseWriter, c *call) *refusal {
 	sum := md5.Sum(c.body)
 	switch md5 := c.r.Header.Get("Content-Md5"); {
@@ -83,6 +84,15 @@ func (o *objectStore) putLifecycle(w http.ResponseWriter, c *call) *refusal {
 	if o.service == S3 && prefixes > 0 && filters > 0 {
 		return denyBecause("InvalidRequest", "Base level prefix cannot be used in Lifecycle V2, prefixes are only supported in the Filter.")
 	}
+	for i, r := range document.Rules {
+		for _, other := range document.Rules[:i] {
+			a, b := prefixText(r.Prefix), prefixText(other.Prefix)
+			overlaps := strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+			if overlaps && (o.service == OBS || o.service == OSS && r.OSS != nil && other.OSS != nil) {
+				return denyBecause("InvalidRequest", "The prefixes of two rules overlap.")
+			}
+		}
+	}
 	minimum := c.r.Header.Get(minimumSize)
 	if minimum == "" {
 		minimum = defaultMinimumSize
@@ -92,6 +102,13 @@ func (o *objectStore) putLifecycle(w http.ResponseWriter, c *call) *refusal {
 	c.bucket.mu.Unlock()
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+func prefixText(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
 }
 
 // Lifecycle returns a bucket's lifecycle as it was put, nil for none, and S3's header beside it.

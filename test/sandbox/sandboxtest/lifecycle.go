@@ -41,8 +41,11 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 	d := open(t, c.Config(), 0)
 	st := store.New(d)
 	old := time.Now().Add(-30 * 24 * time.Hour)
-	c.Seed(service, c.Bucket.Name, "raw/a", old)
+	c.Seed(service, c.Bucket.Name, "uploads/a", old)
 	target := mpu.Request{Bucket: c.Bucket}
+	if service == sandbox.OBS {
+		target.Prefix = "uploads/" // no two rules overlap there
+	}
 	look := func() lifecycle.Audit {
 		t.Helper()
 		a, err := lifecycle.Look(t.Context(), st, target, time.Now())
@@ -82,6 +85,8 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 		}
 	}
 	// Refused, it names what to grant, and changes nothing.
+	target.Prefix = "elsewhere/"
+	c.SetLifecycle(service, c.Bucket.Name, FiveRules(service), "")
 	before, _ := c.Sandbox.Lifecycle(service, c.Bucket.Name)
 	change, err := look().Plan(1)
 	if err != nil {
