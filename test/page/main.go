@@ -41,7 +41,7 @@ func main() {
 
 // A report is what of the JSON report is held against the page.
 type report struct {
-	Report struct {
+	Reports []struct {
 		Totals struct{ Found, Planned, BytesPlanned int64 }
 	}
 	Breakdown struct {
