@@ -135,10 +135,17 @@ environment: PARTSWEEP_…, and what each vendor's own tools read; README.md lis
 The exit status is 0 if nothing is left to do, 1 if something is, 2 if the command line or a setting is wrong, 130 if interrupted.
 {{end}}`
 
-// usage is an error about what was typed.
-func usage(err error, hint string) error {
-	return &mpu.Error{Kind: mpu.Invalid, Op: "command line", Err: err, Hint: hint}
-}
+// usage is an error about what was typed, with what to type instead.
+func usage(err error, hint string) error { return fmt.Errorf("%w%w; %s", err, usageError{}, hint) }
+
+// A usageError makes an error one that is about what was typed, and adds no word to it.
+type usageError struct{}
+
+// Error returns nothing.
+func (usageError) Error() string { return "" }
+
+// Unwrap gives it its kind.
+func (usageError) Unwrap() error { return mpu.Invalid }
 
 // noArgs refuses arguments of a command that takes none, and says what was probably meant.
 func noArgs(args []string) error {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/partsweep/partsweep/shared/handler"
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -56,7 +58,7 @@ func setting(environ []string, name string) (value string) {
 
 // awsConfig is what the AWS command line would use too: environment, profile, single sign-on.
 var awsConfig = sync.OnceValues(func() (store.CredentialsFunc, error) {
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := config.LoadDefaultConfig(context.Background(), config.WithLogger(logging.Nop{})) // what matters is in the error
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +70,15 @@ var awsConfig = sync.OnceValues(func() (store.CredentialsFunc, error) {
 
 // vendorCredentials are taken from where each vendor's own tools take them.
 func vendorCredentials(ctx context.Context, scheme string) (store.Credentials, error) {
-	if scheme != "s3" {
-		return handler.FromEnvironment(ctx, scheme)
+	c, err := handler.FromEnvironment(ctx, scheme)
+	if scheme == "s3" {
+		var retrieve store.CredentialsFunc
+		if retrieve, err = awsConfig(); err == nil {
+			c, err = retrieve(ctx)
+		}
 	}
-	retrieve, err := awsConfig()
 	if err != nil {
-		return store.Credentials{}, err
+		return store.Credentials{}, fmt.Errorf("%w (log in as the vendor's own tools do; without an account, try partsweep sandbox)", err)
 	}
-	return retrieve(ctx)
+	return c, nil
 }

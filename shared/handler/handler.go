@@ -356,5 +356,5 @@ func (h *Handler) credentials(ctx context.Context, scheme string) (store.Credent
 		err = ErrNoCredentials
 	}
 	return store.Credentials{}, &mpu.Error{Kind: mpu.Denied, Op: "credentials for " + scheme, Err: err,
-		Hint: fmt.Sprintf("give the function a role, or set %[1]s%[2]s_ACCESS_KEY_ID and %[1]s%[2]s_SECRET_ACCESS_KEY", Prefix, strings.ToUpper(scheme))}
+		Hint: fmt.Sprintf("give it a role, or set %[1]s%[2]s_ACCESS_KEY_ID and %[1]s%[2]s_SECRET_ACCESS_KEY", Prefix, strings.ToUpper(scheme))}
 }
