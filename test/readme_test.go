@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,7 +91,8 @@ func shell(t *testing.T, dir, line string, stdin io.Reader, environ ...string) *
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
-	cmd.Dir, cmd.Stdin, cmd.Env = dir, stdin, append(os.Environ(), environ...)
+	outer := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "PARTSWEEP_") }) // how the tests are run
+	cmd.Dir, cmd.Stdin, cmd.Env = dir, stdin, append(outer, environ...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	t.Cleanup(cancel)
