@@ -18,9 +18,10 @@ import (
 func (c *console) demoCommand() *cobra.Command {
 	plan := false
 	cmd := &cobra.Command{
-		Use:     "demo",
-		Short:   "the whole job on six services in memory, with no account",
-		Long:    "Shows the whole job on six services in memory: 127.0.0.1 only, signatures checked, no account. It then asks the services whether the\nreport told the truth.",
+		Use:   "demo",
+		Short: "the whole job on six services in memory, with no account",
+		Long: `Shows the whole job on six services in memory: 127.0.0.1 only, signatures checked, no account. It then asks the services whether
+the report told the truth.`,
 		Example: "  partsweep demo\n  partsweep demo --dry-run",
 		Args:    func(_ *cobra.Command, args []string) error { return noArgs(args) },
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), plan) },

@@ -113,7 +113,8 @@ func explain(e janitor.Explanation, rules ruleset, settings handler.Settings) ex
 	return explanation{
 		Upload: e.Upload.String(), Initiated: e.Upload.Initiated, Parts: e.Parts, Bytes: e.Bytes,
 		MonthlyUSD: settings.Price(e.Upload.Bucket.Store).MonthlyCost(e.Bytes), NewestPart: e.Newest, LastActive: e.LastActive,
-		StorageClass: e.Upload.StorageClass, Lifecycle: covered(e.Upload, rules), Verdict: e.Verdict, Reason: e.Reason, Detail: e.Detail, Before: e.Before,
+		StorageClass: e.Upload.StorageClass, Lifecycle: covered(e.Upload, rules),
+		Verdict: e.Verdict, Reason: e.Reason, Detail: e.Detail, Before: e.Before,
 	}
 }
 
@@ -127,7 +128,8 @@ func covered(u mpu.Upload, s ruleset) string {
 	case ok && u.Initiated.IsZero():
 		return fmt.Sprintf("rule %q aborts it %d days after it was begun", rule.ID, rule.Days)
 	case ok:
-		return fmt.Sprintf("rule %q aborts it at %s, %d days after it was begun, alive or not", rule.ID, rule.AbortsAt(u.Initiated).Format(time.RFC3339), rule.Days)
+		return fmt.Sprintf("rule %q aborts it at %s, %d days after it was begun, alive or not",
+			rule.ID, rule.AbortsAt(u.Initiated).Format(time.RFC3339), rule.Days)
 	}
 	for _, r := range s.rules {
 		if why := r.WhyNot(u.Key); why != "" {

@@ -151,7 +151,8 @@ func findings(audit lifecycle.Audit) (lines []string) {
 	}
 	switch {
 	case audit.Covered:
-		lines = append(lines, fmt.Sprintf("covered: rule %q aborts uploads %s after they were begun, alive or not", audit.Rule.ID, plural(audit.Rule.Days, "day")))
+		lines = append(lines, fmt.Sprintf("covered: rule %q aborts uploads %s after they were begun, alive or not",
+			audit.Rule.ID, plural(audit.Rule.Days, "day")))
 	case len(audit.Rules) == 0:
 		lines = append(lines, "not covered: the bucket has no lifecycle rules")
 	default:
@@ -164,7 +165,8 @@ func findings(audit lifecycle.Audit) (lines []string) {
 	}
 	lines = append(lines, open)
 	if audit.Overdue > 0 {
-		lines = append(lines, fmt.Sprintf("%s should have been aborted by the rule days ago: it is younger than that, or this store ignores it", plural(audit.Overdue, "upload")))
+		lines = append(lines, plural(audit.Overdue, "upload")+
+			" should have been aborted by the rule days ago: it is younger than that, or this store ignores it")
 	}
 	return lines
 }

@@ -99,8 +99,12 @@ func (w *work) apply(ctx context.Context, name string) error {
 	}
 	w.asked, w.total = f.Header.Requests, f.Abort
 	if !w.quiet && !w.json {
+		incomplete := ""
+		if !f.End.Complete {
+			incomplete = ", which is not complete: not all that was asked for was looked at then"
+		}
 		fmt.Fprintf(w.console.out, "A plan of %s uploads, %s, made %s ago%s.\n\n", page.Count(f.Abort), page.Size(f.Bytes),
-			roughly(time.Since(f.Header.Made)), map[bool]string{false: ", of which not all was looked at then"}[f.End.Complete])
+			roughly(time.Since(f.Header.Made)), incomplete)
 	}
 	if err := w.begin(w.platform(w.mode, rs)); err != nil {
 		return err

@@ -56,7 +56,8 @@ func newProgress(out io.Writer, total int, silent bool) *progress {
 func (p *progress) layer(next store.Send) store.Send {
 	return func(ctx context.Context, c store.Call) error {
 		err := next(ctx, c)
-		if e, ok := errors.AsType[*mpu.Error](err); ok && (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests || e.RetryAfter > 0) {
+		if e, ok := errors.AsType[*mpu.Error](err); ok &&
+			(e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests || e.RetryAfter > 0) {
 			p.throttled.Add(1)
 		}
 		switch {

@@ -49,7 +49,8 @@ func (c *console) sandbox(ctx context.Context, more int, args []string) error {
 	}
 	defer os.RemoveAll(bin)
 	if len(args) == 0 {
-		fmt.Fprintf(c.err, "Six services in memory, on 127.0.0.1, until this shell ends. Buckets: %s\nTry: partsweep plan 's3://*'\n", strings.Join(w.buckets(), " "))
+		fmt.Fprintf(c.err, "Six services in memory, on 127.0.0.1, until this shell ends. Buckets: %s\nTry: partsweep plan 's3://*'\n",
+			strings.Join(w.buckets(), " "))
 		args = []string{cmp.Or(os.Getenv("SHELL"), "sh")}
 	}
 	environ := w.environ(c.environ, bin)
@@ -95,8 +96,8 @@ func selfOnPath() (string, error) {
 func (w *world) environ(outer []string, bin string) []string {
 	env := slices.DeleteFunc(slices.Clone(outer), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
-		return name == "PATH" || strings.HasPrefix(name, handler.Prefix) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ALIBABA_CLOUD_") ||
-			strings.HasPrefix(name, "TENCENTCLOUD_") || strings.HasPrefix(name, "OBS_")
+		return name == "PATH" || slices.ContainsFunc([]string{handler.Prefix, "AWS_", "ALIBABA_CLOUD_", "TENCENTCLOUD_", "OBS_"},
+			func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 	})
 	env = append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return append(env, w.settings()...)

@@ -11,13 +11,23 @@ import (
 // addRules gives buckets lifecycle rules: OBS ones that have nothing to do with uploads, COS one that is switched off, OSS one
 // that covers all uploads. S3's has none.
 func (w *world) addRules() {
-	const expire = "<Status>Enabled</Status><Expiration><Days>30</Days></Expiration></Rule>"
-	w.SetLifecycle(sandbox.OBS, "media-obs", []byte("<LifecycleConfiguration><Rule><ID>tmp</ID><Prefix>tmp/</Prefix>"+expire+
-		"<Rule><ID>logs</ID><Prefix>logs/</Prefix>"+expire+"</LifecycleConfiguration>"), "")
-	w.SetLifecycle(sandbox.COS, "media-1250000000", []byte("<LifecycleConfiguration><Rule><ID>uploads</ID><Filter><Prefix></Prefix></Filter><Status>Disabled</Status>"+
-		"<AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>"), "")
-	w.SetLifecycle(sandbox.OSS, "media-oss", []byte("<LifecycleConfiguration><Rule><ID>uploads</ID><Prefix></Prefix><Status>Enabled</Status>"+
-		"<AbortMultipartUpload><Days>30</Days></AbortMultipartUpload></Rule></LifecycleConfiguration>"), "")
+	const (
+		open, end = "<LifecycleConfiguration>", "</LifecycleConfiguration>"
+		enabled   = "<Status>Enabled</Status>"
+		expire    = enabled + "<Expiration><Days>30</Days></Expiration></Rule>"
+	)
+	for _, b := range []struct {
+		service sandbox.Service
+		bucket  string
+		rules   string
+	}{
+		{sandbox.OBS, "media-obs", "<Rule><ID>tmp</ID><Prefix>tmp/</Prefix>" + expire + "<Rule><ID>logs</ID><Prefix>logs/</Prefix>" + expire},
+		{sandbox.COS, "media-1250000000", "<Rule><ID>uploads</ID><Filter><Prefix></Prefix></Filter><Status>Disabled</Status>" +
+			"<AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>"},
+		{sandbox.OSS, "media-oss", "<Rule><ID>uploads</ID><Prefix></Prefix>" + enabled + "<AbortMultipartUpload><Days>30</Days></AbortMultipartUpload></Rule>"},
+	} {
+		w.SetLifecycle(b.service, b.bucket, []byte(open+b.rules+end), "")
+	}
 }
 
 // addMany leaves as many uploads more in the bucket on S3 as are asked for, of all ages and sizes. One in twenty is alive.

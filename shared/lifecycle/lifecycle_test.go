@@ -121,7 +121,7 @@ func TestCovering(t *testing.T) {
 		{"the sooner", []Rule{day(7), day(3), day(5)}, "raw/", 3, ""},
 		{"disabled", []Rule{of(day(1), func(r *Rule) { r.Enabled = false })}, "", 0, "disabled"},
 		{"about objects", []Rule{of(day(1), func(r *Rule) { r.Aborts = false })}, "", 0, ""},
-		{"narrowed", []Rule{of(day(1), func(r *Rule) { r.Narrow = true })}, "", 0, "narrows"},
+		{"narrowed", []Rule{of(day(1), func(r *Rule) { r.Narrow = true })}, "", 0, "narrows it"},
 		{"by date", []Rule{of(day(0), func(r *Rule) { r.Date = time.Unix(0, 0) })}, "", 0, "date"},
 		{"elsewhere", []Rule{of(day(1), func(r *Rule) { r.Prefix = "tmp/" })}, "raw/", 0, "tmp/"},
 		{"of a part", []Rule{of(day(1), func(r *Rule) { r.Prefix = "raw/" })}, "", 0, "raw/"},
@@ -136,6 +136,31 @@ func TestCovering(t *testing.T) {
 				t.Errorf("why not: %q", tt.rules[0].WhyNot(tt.prefix))
 			}
 		})
+	}
+}
+
+func TestParse(t *testing.T) {
+	rule := func(s string) string { return "<LifecycleConfiguration><Rule>" + s + "</Rule></LifecycleConfiguration>" }
+	const abort = "<Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+	const oss = "<Prefix>a/</Prefix><Status>Enabled</Status><AbortMultipartUpload>"
+	for _, tt := range []struct {
+		name, text string
+		want       Rule
+	}{
+		{"a filter", rule("<ID>x</ID><Filter><Prefix>a/</Prefix></Filter>" + abort), Rule{ID: "x", Prefix: "a/", Enabled: true, Aborts: true, Days: 3}},
+		{"an empty filter", rule("<Filter/>" + abort), Rule{Enabled: true, Aborts: true, Days: 3}},
+		{"a prefix of old", rule("<Prefix>a/</Prefix>" + abort), Rule{Prefix: "a/", Enabled: true, Aborts: true, Days: 3, Old: true}},
+		{"a tag", rule("<Filter><Tag><Key>k</Key></Tag></Filter>" + abort), Rule{Enabled: true, Aborts: true, Days: 3, Narrow: true}},
+		{"a size", rule("<Filter><ObjectSizeLessThan>5</ObjectSizeLessThan></Filter>" + abort), Rule{Enabled: true, Aborts: true, Days: 3, Narrow: true}},
+		{"both", rule("<Filter><And><Prefix>a/</Prefix><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter>" + abort), Rule{Prefix: "a/", Enabled: true, Aborts: true, Days: 3, Narrow: true}},
+		{"an exception, OSS", rule("<Prefix></Prefix><Filter><Not><Prefix>keep/</Prefix></Not></Filter><Status>Enabled</Status><AbortMultipartUpload><Days>3</Days></AbortMultipartUpload>"), Rule{Enabled: true, Aborts: true, Days: 3, Narrow: true}},
+		{"days, OSS", rule(oss + "<Days>9</Days></AbortMultipartUpload>"), Rule{Prefix: "a/", Enabled: true, Aborts: true, Days: 9, Old: true}},
+		{"a date, OSS", rule(oss + "<CreatedBeforeDate>2026-01-02T00:00:00.000Z</CreatedBeforeDate></AbortMultipartUpload>"), Rule{Prefix: "a/", Enabled: true, Aborts: true, Old: true, Date: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}},
+	} {
+		got, err := Parse([]byte(tt.text))
+		if err != nil || len(got) != 1 || got[0] != tt.want {
+			t.Errorf("%s: %v %+v, want %+v", tt.name, err, got, tt.want)
+		}
 	}
 }
 

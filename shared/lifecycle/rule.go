@@ -23,7 +23,7 @@ type Rule struct {
 	Aborts  bool      // it aborts multipart uploads
 	Days    int       // after an upload was initiated; 0 if it goes by a date
 	Date    time.Time // OSS: uploads initiated before then
-	Narrow  bool      // a tag or a size narrows it, which uploads do not have
+	Narrow  bool      // something besides the prefix narrows it: a tag, a size, an exception
 	Old     bool      // its prefix stands outside of a filter, the older of two ways
 }
 
@@ -37,10 +37,8 @@ type document struct {
 		Tag    *struct{} // OSS has it here
 		Filter *struct {
 			Prefix string
-			Tag    *struct{}
-			Larger *struct{} `xml:"ObjectSizeGreaterThan"`
-			Less   *struct{} `xml:"ObjectSizeLessThan"`
 			And    *struct{ Prefix string }
+			Others []struct{} `xml:",any"` // tags, sizes, what is not meant (OSS), and what there may be one day
 		}
 		S3 *struct {
 			Days int `xml:"DaysAfterInitiation"`
@@ -85,7 +83,7 @@ func Parse(text []byte) ([]Rule, error) {
 		}
 		if f := x.Filter; f != nil {
 			r.Prefix += f.Prefix
-			r.Narrow = r.Narrow || f.Tag != nil || f.Larger != nil || f.Less != nil || f.And != nil
+			r.Narrow = r.Narrow || len(f.Others) > 0 || f.And != nil
 			if f.And != nil {
 				r.Prefix += f.And.Prefix
 			}
@@ -136,7 +134,7 @@ func (r Rule) WhyNot(prefix string) string {
 	case !r.Enabled:
 		return "it is disabled"
 	case r.Narrow:
-		return "a tag or a size narrows it, and uploads have neither"
+		return "more than a prefix narrows it: a tag, a size or an exception"
 	case r.Days <= 0:
 		return "it goes by a date, so that later uploads stay"
 	}
