@@ -140,7 +140,9 @@ func TestCovering(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	rule := func(s string) string { return "<LifecycleConfiguration><Rule>" + s + "</Rule></LifecycleConfiguration>" }
+	rule := func(s string) string {
+		return "<LifecycleConfiguration><Rule>" + s + "</Rule></LifecycleConfiguration>"
+	}
 	const abort = "<Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>3</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
 	const oss = "<Prefix>a/</Prefix><Status>Enabled</Status><AbortMultipartUpload>"
 	for _, tt := range []struct {
