@@ -24,6 +24,7 @@ import (
 	"github.com/partsweep/partsweep/shared/handler"
 	"github.com/partsweep/partsweep/shared/janitor"
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/relay"
 )
 
 func main() {
@@ -40,6 +41,7 @@ type console struct {
 
 	stop                 context.Context // done once Ctrl-C has been pressed
 	signals              chan os.Signal
+	queue                relay.Local
 	verbose, quiet, json bool
 }
 

@@ -356,6 +356,29 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// What one run leaves, the next one takes up, in one process.
+func TestRunHandsOnToItself(t *testing.T) {
+	w, environ := inWorld(t, 30)
+	exit, out, errs := invoke(t, append(environ, "PARTSWEEP_MAX_ABORTS=4", "PARTSWEEP_QUEUE=self"), "run", "s3://media-in?olderThan=1d", "--json")
+	var r result
+	if err := json.Unmarshal([]byte(out), &r); exit != 0 || err != nil {
+		t.Fatalf("exit %d, %v\n%s%s", exit, err, out, errs)
+	}
+	aborted := 0
+	for _, report := range r.Reports {
+		aborted += report.Totals.Aborted
+		if report.Totals.Aborted > 4 {
+			t.Errorf("a run aborted %d", report.Totals.Aborted)
+		}
+	}
+	if len(r.Reports) < 7 || aborted < 28 || r.Breakdown.Total.Stale != aborted || len(w.killed()) > 0 {
+		t.Errorf("%d runs aborted %d; %+v; killed %q", len(r.Reports), aborted, r.Breakdown.Total, w.killed())
+	}
+	if exit, _, errs := invoke(t, append(environ, "PARTSWEEP_QUEUE=https://sqs.eu-west-1.amazonaws.com/1/q"), "run", "s3://media-in"); exit != 2 || !strings.Contains(errs, "write self") {
+		t.Errorf("exit %d, %s", exit, errs)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	_, environ := inWorld(t, 0)
 	for _, tt := range []struct {

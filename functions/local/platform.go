@@ -13,6 +13,7 @@ import (
 
 	"github.com/partsweep/partsweep/shared/handler"
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/relay"
 	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/store/all"
 )
@@ -37,7 +38,16 @@ func (c *console) platform(mode string, typed []mpu.Request) handler.Platform {
 			environ = append(environ, handler.Prefix+"MPS_DELETE_MEDIA=allow")
 		}
 	}
-	return handler.Platform{Name: "local", Environ: environ, Open: all.Open, Credentials: vendorCredentials, Log: c.log(), Stop: c.stop}
+	return handler.Platform{Name: "local", Environ: environ, Open: all.Open, Credentials: vendorCredentials, Log: c.log(), Stop: c.stop,
+		OpenQueue: c.openQueue}
+}
+
+// openQueue is this process itself: what one run leaves, the next one takes up.
+func (c *console) openQueue(word string) (relay.Queue, error) {
+	if word != relay.Self {
+		return nil, fmt.Errorf("at a terminal, write %s", relay.Self)
+	}
+	return &c.queue, nil
 }
 
 func (c *console) log() io.Writer {

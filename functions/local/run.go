@@ -77,6 +77,13 @@ func (w *work) act(cmd *cobra.Command, args []string, dry bool) error {
 	for _, event := range files {
 		done(w.handler.Run(cmd.Context(), event))
 	}
+	for event, ok := w.queue.Next(); ok; event, ok = w.queue.Next() {
+		if w.stop.Err() != nil {
+			sum.leave(event)
+			continue
+		}
+		done(w.handler.Run(cmd.Context(), event))
+	}
 	return w.end(sum, reports, errors.Join(errs...))
 }
 

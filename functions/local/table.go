@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -57,6 +58,15 @@ func (s *summary) merge(o summary) {
 	s.lines = append(s.lines, o.lines...)
 	s.notes = append(s.notes, o.notes...)
 	s.failures = append(s.failures, o.failures...)
+}
+
+// leave notes what was handed on and nobody takes up.
+func (s *summary) leave(message []byte) {
+	var m struct{ Request string }
+	if err := json.Unmarshal(message, &m); err != nil {
+		m.Request = string(message)
+	}
+	s.lines = append(s.lines, "left to do, ask again with: "+m.Request)
 }
 
 // printProblems writes what went wrong, and nothing else.

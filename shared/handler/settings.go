@@ -105,7 +105,7 @@ var Catalogue = []Setting{
 	{Name: "SQS_PARTIAL", Default: "false", Meaning: "`true` answers an SQS batch with the messages that are not done; only for an event source mapping with `ReportBatchItemFailures`, without which SQS would delete them", set: func(s *Settings, v string) error {
 		return parseInto(&s.SQSPartial, v, strconv.ParseBool, func(bool) bool { return true }, "true or false")
 	}},
-	{Name: "QUEUE", Default: "none", Meaning: "what takes the rest of a run whose time is up, and each bucket of a sweep of every bucket: on Lambda the URL of an SQS queue that invokes this function; `self` on Function Compute and SCF, where the function then invokes itself asynchronously", set: func(s *Settings, v string) error { s.Queue = v; return nil }},
+	{Name: "QUEUE", Default: "none", Meaning: "what takes the rest of a run whose time is up, and each bucket of a sweep of every bucket: on Lambda the URL of an SQS queue that invokes this function; `self` on Function Compute and SCF, where the function then invokes itself asynchronously, and at a terminal, where one run follows the other", set: func(s *Settings, v string) error { s.Queue = v; return nil }},
 	{Name: "METRICS", Default: "none", Meaning: "`emf` writes counts and bytes into the log as CloudWatch reads them, in the namespace partsweep, in all and by store", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"none": func() {}, "emf": func() { s.Metrics = true }})
 	}},

@@ -167,6 +167,23 @@ func TestInvokeSelf(t *testing.T) {
 	}
 }
 
+// In one process, what is handed on comes out again in its order, as a function reads it.
+func TestLocal(t *testing.T) {
+	var q Local
+	if n, err := q.Send(t.Context(), messages(3)); n != 3 || err != nil {
+		t.Fatal(n, err)
+	}
+	for _, m := range messages(3) {
+		body, ok := q.Next()
+		if want := `"type":"handed-on","request":"` + m.Request.String() + `"`; !ok || !strings.Contains(string(body), want) {
+			t.Errorf("%v %s, want %s", ok, body, want)
+		}
+	}
+	if body, ok := q.Next(); ok {
+		t.Errorf("%s is left", body)
+	}
+}
+
 func TestInvokeSelfWithoutCredentials(t *testing.T) {
 	none := errors.New("no role")
 	for _, q := range []Queue{
