@@ -138,6 +138,7 @@ func TestCeph(t *testing.T) {
 		t.Run(w.scheme, func(t *testing.T) {
 			w.url, w.accessKey, w.secret = url, accessKey, secret
 			w.examine(t)
+			t.Run("lifecycle", w.lifecycle)
 		})
 	}
 }
