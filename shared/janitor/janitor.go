@@ -143,6 +143,9 @@ func (j *Janitor) start(ctx context.Context, tasks []Task) *run {
 	r.soft = stoppable
 	unhook := func() bool { return true }
 	if j.Stop != nil {
+		if j.Stop.Err() != nil { // AfterFunc would get to it a little later
+			stop(errStopped)
+		}
 		unhook = context.AfterFunc(j.Stop, func() { stop(errStopped) })
 	}
 	r.cancel = func() { unhook(); stop(nil); cancel() }
