@@ -29,14 +29,14 @@ lifecycle rule covers it and until when, what the rules decide, and why. Nothing
 		Example: `  partsweep explain 's3://videos/raw/a.mxf'
   partsweep explain 's3://videos/raw/a.mxf?uploadId=VXBs&olderThan=2d'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rs, err := requests(args)
+			rs, err := c.requests(args)
 			if err != nil {
 				return err
 			}
 			if len(rs) != 1 {
 				return usage(errors.New("name one upload, or one key"), "for many, see partsweep plan")
 			}
-			h, err := handler.New(c.platform("plan", rs))
+			h, err := handler.New(c.platform(toPlan, rs))
 			if err != nil {
 				return err
 			}
@@ -147,7 +147,7 @@ func (x explanation) text() string {
 		fmt.Fprintf(&b, "  %-13s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("begun", "%s", when(x.Initiated))
-	line("holds", "%s in %d parts, about %s a month", page.Size(x.Bytes), x.Parts, page.Money(x.MonthlyUSD))
+	line("holds", "%s in %s, about %s a month", page.Size(x.Bytes), plural(x.Parts, "part"), page.Money(x.MonthlyUSD))
 	line("newest part", "%s", cmp.Or(when(x.NewestPart), "none"))
 	if x.StorageClass != "" {
 		line("class", "%s", x.StorageClass)

@@ -28,7 +28,7 @@ type auditor struct {
 }
 
 func (c *console) lifecycleCommand() *cobra.Command {
-	a := &auditor{console: c}
+	a := &auditor{console: c, days: 7}
 	cmd := &cobra.Command{
 		Use:   "lifecycle REQUEST...",
 		Short: "say whether a lifecycle rule aborts stale uploads, and add one",
@@ -44,25 +44,27 @@ days than your longest upload takes.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
 	}
 	cmd.Flags().BoolVar(&a.install, "install", false, "add a rule where none covers all uploads")
-	cmd.Flags().IntVar(&a.days, "days", 7, "how many `DAYS` after its beginning the rule aborts an upload")
+	cmd.Flags().Var(&number{&a.days, 1, "d"}, "days", "how many `DAYS` after its beginning the rule aborts an upload")
 	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "write the rule without asking")
+	cmd.Flags().BoolVarP(&a.quiet, "quiet", "q", false, "name only buckets that are not covered, or whose rule is ignored")
 	return cmd
 }
 
 func (a *auditor) run(cmd *cobra.Command, args []string) error {
-	rs, err := requests(args)
+	rs, err := a.requests(args)
 	if err != nil {
 		return err
-	}
-	if a.install && a.days < 1 {
-		return usage(fmt.Errorf("--days %d", a.days), "a rule counts whole days, at least 1")
 	}
 	for _, r := range rs {
 		if r != (mpu.Request{Bucket: r.Bucket, Prefix: r.Prefix}) {
 			return usage(fmt.Errorf("%s: only a bucket and a prefix can stand here", r), "as in s3://videos?prefix=raw/")
 		}
 	}
-	if a.handler, err = handler.New(a.platform("plan", rs)); err != nil {
+	mode := toPlan
+	if a.install {
+		mode = toApply
+	}
+	if a.handler, err = handler.New(a.platform(mode, rs)); err != nil {
 		return err
 	}
 	var errs []error
@@ -89,6 +91,9 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 		return err
 	}
 	a.tell(audit)
+	if a.install && audit.Covered && cmd.Flags().Changed("days") && audit.Rule.Days != a.days {
+		fmt.Fprintf(a.told(), "  nothing is added: it is covered already; for %s, change rule %q itself\n", plural(a.days, "day"), audit.Rule.ID)
+	}
 	if !a.install || audit.Covered {
 		return nil
 	}
@@ -100,15 +105,26 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 	if n := len(audit.Rules); n > 0 {
 		others = "; of what it has, " + plural(n, "rule") + ", not a byte changes"
 	}
-	fmt.Fprintf(a.out, "  to be added%s:\n  + %s\n", others, change.Rule)
+	fmt.Fprintf(a.told(), "  to be added%s:\n  + %s\n", others, change.Rule)
+	if !a.handler.Settings().Apply {
+		return fmt.Errorf("%s: not written, because %sMODE is plan", audit.Target, handler.Prefix)
+	}
 	if !a.agreed() {
 		return fmt.Errorf("%s: nothing was written", audit.Target)
 	}
 	if err := change.Install(cmd.Context(), st, r.Bucket); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "  written, and read back: it has %s now\n", plural(len(audit.Rules)+1, "rule"))
+	fmt.Fprintf(a.told(), "  written, and read back: it has %s now\n", plural(len(audit.Rules)+1, "rule"))
 	return nil
+}
+
+// told is where people read what is said: not among the objects that a program reads.
+func (a *auditor) told() io.Writer {
+	if a.json {
+		return a.err
+	}
+	return a.out
 }
 
 // agreed asks whoever sits there, unless the answer was typed before.
@@ -117,10 +133,10 @@ func (a *auditor) agreed() bool {
 		return true
 	}
 	if f, ok := a.in.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
-		fmt.Fprintln(a.out, "  not written: there is nobody to ask; add --yes")
+		fmt.Fprintln(a.told(), "  there is nobody to ask whether to write it; add --yes")
 		return false
 	}
-	fmt.Fprint(a.out, "  write it? [y/N] ")
+	fmt.Fprint(a.told(), "  write it? [y/N] ")
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && err != io.EOF {
 		return false
@@ -131,8 +147,13 @@ func (a *auditor) agreed() bool {
 
 // tell says what an audit found.
 func (a *auditor) tell(audit lifecycle.Audit) {
-	if a.json {
-		json.NewEncoder(a.out).Encode(newAuditJSON(audit))
+	switch {
+	case a.json:
+		enc := json.NewEncoder(a.out)
+		enc.SetEscapeHTML(false)
+		enc.Encode(newAuditJSON(audit))
+		return
+	case a.quiet && audit.Covered && audit.Overdue == 0:
 		return
 	}
 	fmt.Fprintln(a.out, audit.Target)
@@ -181,10 +202,11 @@ type auditJSON struct {
 	More    bool      `json:"more"`
 	Oldest  time.Time `json:"oldest,omitzero"`
 	Overdue int       `json:"overdue"`
+	Said    []string  `json:"said"` // the same in words
 }
 
 func newAuditJSON(a lifecycle.Audit) auditJSON {
-	return auditJSON{a.Target.String(), a.Covered, a.Rule.ID, a.Rule.Days, len(a.Rules), a.Open, a.More, a.Oldest, a.Overdue}
+	return auditJSON{a.Target.String(), a.Covered, a.Rule.ID, a.Rule.Days, len(a.Rules), a.Open, a.More, a.Oldest, a.Overdue, findings(a)}
 }
 
 func plural(n int, noun string) string {

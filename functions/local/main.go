@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -54,6 +55,7 @@ func (c *console) run(ctx context.Context, args []string) (exit int) {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
+	refuseUnknown(root) // they remember where the root writes
 	err := root.ExecuteContext(ctx)
 	if status := (exitError)(0); errors.As(err, &status) {
 		return int(status)
@@ -98,6 +100,7 @@ func (c *console) interruptible(ctx context.Context) (context.Context, context.C
 }
 
 func (c *console) root() *cobra.Command {
+	version := false
 	root := &cobra.Command{
 		Use:   "partsweep",
 		Short: "finds what failed multipart uploads have left behind, and removes it",
@@ -110,10 +113,16 @@ Without an argument it shows all that on six services in memory: no account, no 
   partsweep apply plan.jsonl                                abort what the plan says, after looking again
   partsweep lifecycle s3://videos                           is there a rule that would do it?
   partsweep sandbox                                         try all of this on clouds in memory`,
-		Args:          func(_ *cobra.Command, args []string) error { return noArgs(args) },
+		Args:          noArgs,
 		SilenceErrors: true, SilenceUsage: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), false) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return c.writeVersion()
+			}
+			return c.demo(cmd.Context(), false)
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "say which version this is")
 	flags := root.PersistentFlags()
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "write the log, one JSON object a line, to standard error")
 	flags.BoolVar(&c.json, "json", false, "write the report as JSON")
@@ -124,6 +133,34 @@ Without an argument it shows all that on six services in memory: no account, no 
 		c.demoCommand(), c.versionCommand())
 	root.SetHelpTemplate(helpTemplate)
 	return root
+}
+
+// refuseUnknown makes the two commands that the library adds refuse what they do not know, as all others do.
+func refuseUnknown(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args = nil
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usage(fmt.Errorf("no completion for %q", args[0]), "there is bash, zsh, fish and powershell")
+				}
+				return cmd.Help()
+			}
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				topic, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return noArgs(root, args)
+				}
+				topic.InitDefaultHelpFlag()
+				return topic.Help()
+			}
+		}
+	}
 }
 
 // helpTemplate is cobra's, with what no command can say of itself behind it.
@@ -150,30 +187,55 @@ func (usageError) Error() string { return "" }
 func (usageError) Unwrap() error { return mpu.Invalid }
 
 // noArgs refuses arguments of a command that takes none, and says what was probably meant.
-func noArgs(args []string) error {
+func noArgs(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
 		return nil
+	case cmd.HasParent():
+		return usage(fmt.Errorf("unexpected %q", args[0]), cmd.CommandPath()+" takes no arguments")
 	case strings.Contains(args[0], "://"):
 		return usage(fmt.Errorf("unexpected %q", args[0]), "say what to do with it: partsweep plan, run, explain or lifecycle, and the request")
 	}
-	return usage(fmt.Errorf("no such command: %q", args[0]), "see partsweep --help")
+	hint := "see partsweep --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "is it partsweep " + strings.Join(near, " or ") + "?"
+	}
+	return usage(fmt.Errorf("no such command: %q", args[0]), hint)
 }
 
 // requests reads arguments that must all be requests, before anything is sent, so that a typing error in the last one stops
 // the first.
-func requests(args []string) ([]mpu.Request, error) {
+func (c *console) requests(args []string) ([]mpu.Request, error) {
 	if len(args) == 0 {
 		return nil, usage(errors.New("a request is missing"), "write one, as in 's3://videos?olderThan=7d'")
 	}
-	all := make([]mpu.Request, len(args))
-	for i, arg := range args {
-		var err error
-		if all[i], err = mpu.Parse(arg); err != nil {
+	var all []mpu.Request
+	for _, arg := range args {
+		r, err := c.request(arg)
+		if err != nil {
 			return nil, err
+		}
+		if !slices.Contains(all, r) { // asked twice is asked once
+			all = append(all, r)
 		}
 	}
 	return all, nil
+}
+
+// request reads one. Where it is must be said of a bucket that nothing else says it of.
+func (c *console) request(arg string) (mpu.Request, error) {
+	r, err := mpu.Parse(arg)
+	if err != nil {
+		return r, err
+	}
+	switch store := r.Bucket.Store; {
+	case store == "s3" || r.Bucket.Region != "" || r.Bucket.Name == mpu.AnyBucket || setting(c.environ, "BUCKETS") != "" ||
+		setting(c.environ, strings.ToUpper(store)+"_REGION") != "":
+		return r, nil
+	}
+	r.Bucket.Region = "REGION"
+	return r, usage(fmt.Errorf("%s: %s cannot be asked where a bucket is", quoted(arg), r.Bucket.Store), "write "+quoted(r.String()))
 }
 
 // brief leaves out what the report has already said.

@@ -26,8 +26,14 @@ import (
 // invoke runs the command and returns what it printed.
 func invoke(t *testing.T, environ []string, args ...string) (exit int, stdout, stderr string) {
 	t.Helper()
+	return invokeWith(t, "", environ, args...)
+}
+
+// invokeWith has something on standard input.
+func invokeWith(t *testing.T, in string, environ []string, args ...string) (exit int, stdout, stderr string) {
+	t.Helper()
 	var out, errs bytes.Buffer
-	c := &console{in: strings.NewReader(""), out: &out, err: &errs, environ: environ}
+	c := &console{in: strings.NewReader(in), out: &out, err: &errs, environ: environ}
 	exit = c.run(t.Context(), args)
 	return exit, out.String(), errs.String()
 }
@@ -205,6 +211,11 @@ func TestCommandLine(t *testing.T) {
 		{"completion", []string{"completion", "bash"}, 0, "__start_partsweep"},
 		{"quiet", []string{"plan", "-q", "s3://media-in"}, 0, ""},
 		{"unknown command", []string{"sweep"}, 2, `no such command: "sweep"`},
+		{"a mistyped command", []string{"plam"}, 2, "is it partsweep plan?"},
+		{"help of a mistyped command", []string{"help", "plam"}, 2, "is it partsweep plan?"},
+		{"completion of another shell", []string{"completion", "tcsh"}, 2, "tcsh"},
+		{"--version", []string{"--version"}, 0, "partsweep"},
+		{"version of something", []string{"version", "x"}, 2, "takes no arguments"},
 		{"a request and no command", []string{"s3://media-in"}, 2, "partsweep plan"},
 		{"no request", []string{"plan"}, 2, "a request is missing"},
 		{"unknown scheme", []string{"plan", "gs://b?olderThan=1d"}, 2, `store "gs"`},
@@ -220,8 +231,14 @@ func TestCommandLine(t *testing.T) {
 		{"explain two", []string{"explain", "s3://media-in/a", "s3://media-in/b"}, 2, "name one upload"},
 		{"explain what is not there", []string{"explain", "s3://media-in/none"}, 1, "no such upload"},
 		{"apply no plan", []string{"apply", event}, 2, "this is no plan"},
+		{"apply a request", []string{"apply", "s3://media-in"}, 2, "apply takes a plan"},
+		{"apply a folder", []string{"apply", t.TempDir()}, 2, "is a directory"},
+		{"run a folder", []string{"run", t.TempDir()}, 2, "is a directory"},
+		{"run what is no event", []string{"run", "main.go"}, 2, "neither an event nor a request"},
+		{"days in words", []string{"lifecycle", "s3://media-in", "--days", "7d"}, 0, "not covered"},
+		{"fewer than no uploads", []string{"sandbox", "--uploads", "-5"}, 2, "at least 0"},
 		{"apply nothing", []string{"apply"}, 2, "name one plan"},
-		{"a lifecycle of no days", []string{"lifecycle", "--install", "--days", "0", "s3://media-in"}, 2, "--days 0"},
+		{"a lifecycle of no days", []string{"lifecycle", "--install", "--days", "0", "s3://media-in"}, 2, `"0" for "--days"`},
 		{"a lifecycle of a key", []string{"lifecycle", "s3://media-in/a"}, 2, "only a bucket"},
 		{"a lifecycle of vod", []string{"lifecycle", "vod://cn-shanghai"}, 2, "no lifecycle rules"},
 		{"two things on standard output", []string{"plan", "s3://media-in", "-o", "-", "--json"}, 2, "standard output can take one"},
@@ -334,7 +351,7 @@ func TestInterrupted(t *testing.T) {
 				syscall.Kill(os.Getpid(), syscall.SIGINT)
 			}()
 			exit, out, errs := invoke(t, environ, tt.args...)
-			if exit != 130 || !strings.Contains(out, "interrupted") || !strings.Contains(out, "left to do, ask again with: s3://media-in?") {
+			if exit != 130 || !strings.Contains(out, "interrupted") || !strings.Contains(out, "left to do: partsweep "+tt.args[0]+" 's3://media-in?") {
 				t.Errorf("exit %d\n%s%s", exit, out, errs)
 			}
 			for _, e := range w.Ledger() {

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ import (
 )
 
 func (c *console) planCommand() *cobra.Command {
-	w := &work{console: c, mode: "plan"}
+	w := &work{console: c, mode: toPlan}
 	cmd := &cobra.Command{
 		Use:   "plan REQUEST...",
 		Short: "show what would be aborted, and why; abort nothing",
@@ -26,7 +27,7 @@ why, and what it costs. Nothing is aborted.`,
 		Example: `  partsweep plan 's3://videos?olderThan=7d'
   partsweep plan 's3://videos?olderThan=7d' 'oss://media?region=cn-shanghai' -o plan.jsonl --html plan.html`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rs, err := requests(args)
+			rs, err := w.requests(args)
 			if err != nil {
 				return err
 			}
@@ -41,10 +42,10 @@ why, and what it costs. Nothing is aborted.`,
 
 // do plans requests.
 func (w *work) do(ctx context.Context, rs []mpu.Request) error {
-	if err := w.begin(w.platform("plan", rs)); err != nil {
+	if err := w.begin(w.platform(w.mode, rs)); err != nil {
 		return err
 	}
-	report, err := w.handler.Do(ctx, rs, true)
+	report, err := w.handler.Do(ctx, rs)
 	var sum summary
 	sum.add(report)
 	sum.hint(rs)
@@ -52,22 +53,26 @@ func (w *work) do(ctx context.Context, rs []mpu.Request) error {
 }
 
 func (c *console) applyCommand() *cobra.Command {
-	w := &work{console: c, mode: "apply"}
+	w := &work{console: c, mode: toApply}
 	dry := false
 	cmd := &cobra.Command{
 		Use:   "apply PLAN-FILE",
 		Short: "abort what a plan says, after looking again",
 		Long: `Aborts the uploads that a plan names, and no others. Each is looked at again: one that something has happened to since the plan's
 cutoff is kept, and one that is gone is gone. Lines that you strike out of the file, or whose verdict you change to "keep", are
-left alone. It can be repeated.`,
+left alone. It can be repeated. A PLAN-FILE of - is standard input.`,
 		Example: `  partsweep apply plan.jsonl
   partsweep apply --dry-run plan.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage(errors.New("name one plan"), "make one with partsweep plan -o FILE")
 			}
+			if strings.Contains(args[0], "://") {
+				return usage(fmt.Errorf("%s is a request, and apply takes a plan", quoted(args[0])),
+					"make one with partsweep plan -o FILE, or act at once with partsweep run")
+			}
 			if dry {
-				w.mode = "plan"
+				w.mode = toPlan
 			}
 			return w.apply(cmd.Context(), args[0])
 		},
@@ -77,11 +82,14 @@ left alone. It can be repeated.`,
 	return cmd
 }
 
+// mostPlan is the largest plan that is read, some millions of uploads.
+const mostPlan = 4 << 30
+
 // apply works off the plan in a file.
 func (w *work) apply(ctx context.Context, name string) error {
-	text, err := os.ReadFile(name)
+	text, err := w.readFile(name, mostPlan, "make a plan with partsweep plan -o FILE")
 	if err != nil {
-		return usage(err, "make a plan with partsweep plan -o FILE")
+		return err
 	}
 	f, err := plan.Read(text)
 	if err != nil {
@@ -90,28 +98,30 @@ func (w *work) apply(ctx context.Context, name string) error {
 	tasks := make([]janitor.Task, len(f.Groups))
 	var rs []mpu.Request
 	for i, g := range f.Groups {
-		tasks[i] = janitor.Task{Request: g.Request, Uploads: g.Uploads, PlanOnly: w.mode == "plan"}
+		tasks[i] = janitor.Task{Request: g.Request, Uploads: g.Uploads}
 		rs = append(rs, g.Request)
 	}
 	if len(tasks) == 0 {
-		fmt.Fprintln(w.console.out, "The plan names no upload to abort.")
+		switch {
+		case w.json:
+			return json.NewEncoder(w.console.out).Encode(result{Reports: []*handler.Report{}})
+		case !w.quiet:
+			fmt.Fprintln(w.console.out, "The plan names no upload to abort.")
+		}
 		return nil
 	}
 	w.asked, w.total = f.Header.Requests, f.Abort
-	if !w.quiet && !w.json {
-		incomplete := ""
-		if !f.End.Complete {
-			incomplete = ", which is not complete: not all that was asked for was looked at then"
-		}
-		fmt.Fprintf(w.console.out, "A plan of %s uploads, %s, made %s ago%s.\n\n", page.Count(f.Abort), page.Size(f.Bytes),
-			roughly(time.Since(f.Header.Made)), incomplete)
+	w.intro = fmt.Sprintf("A plan of %s, %s, made %s ago.", plural(f.Abort, "upload"), page.Size(f.Bytes), roughly(time.Since(f.Header.Made)))
+	if !f.End.Complete {
+		w.intro += " It is not complete: not all that was asked for was looked at then."
 	}
+	w.read = []string{name}
 	if err := w.begin(w.platform(w.mode, rs)); err != nil {
 		return err
 	}
 	report, err := w.handler.ApplyPlan(ctx, tasks)
 	if report == nil {
-		w.progress.end()
+		w.abandon()
 		return err
 	}
 	var sum summary

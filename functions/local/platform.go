@@ -18,18 +18,24 @@ import (
 	"github.com/partsweep/partsweep/shared/store/all"
 )
 
+// The modes of a command: one that acts, and one that only looks.
+const (
+	toApply = "apply"
+	toPlan  = "plan"
+)
+
 // platform is this terminal. The environment holds the settings, as for a function, with two differences that suit a terminal:
 // the command says whether it acts, unless PARTSWEEP_MODE says that nothing may, and what is typed needs no entry in
 // PARTSWEEP_BUCKETS where that is not set at all.
 func (c *console) platform(mode string, typed []mpu.Request) handler.Platform {
 	environ := slices.Clone(c.environ)
-	if mode == "plan" || setting(environ, "MODE") == "" {
+	if setting(environ, "MODE") == "" {
 		environ = append(environ, handler.Prefix+"MODE="+mode)
 	}
 	if setting(environ, "BUCKETS") == "" {
 		var buckets []string
 		for _, r := range typed {
-			if mode == "plan" || r.Bucket.Name != mpu.AnyBucket { // to act on every bucket of an account takes a setting
+			if mode == toPlan || r.Bucket.Name != mpu.AnyBucket { // to act on every bucket of an account takes a setting
 				buckets = append(buckets, r.Bucket.String())
 			}
 		}
@@ -39,7 +45,7 @@ func (c *console) platform(mode string, typed []mpu.Request) handler.Platform {
 		}
 	}
 	return handler.Platform{Name: "local", Environ: environ, Open: all.Open, Credentials: vendorCredentials, Log: c.log(), Stop: c.stop,
-		OpenQueue: c.openQueue}
+		PlanOnly: mode == toPlan, OpenQueue: c.openQueue}
 }
 
 // openQueue is this process itself: what one run leaves, the next one takes up.
@@ -88,7 +94,9 @@ func vendorCredentials(ctx context.Context, scheme string) (store.Credentials, e
 		}
 	}
 	if err != nil {
-		return store.Credentials{}, fmt.Errorf("%w (log in as the vendor's own tools do; without an account, try partsweep sandbox)", err)
+		return store.Credentials{}, &mpu.Error{Kind: mpu.Denied, Op: "find credentials for " + scheme, Err: err, Hint: fmt.Sprintf(
+			"log in with the vendor's own tool, or set %[1]s%[2]s_ACCESS_KEY_ID and %[1]s%[2]s_SECRET_ACCESS_KEY; without an account, try partsweep sandbox",
+			handler.Prefix, strings.ToUpper(scheme))}
 	}
 	return c, nil
 }

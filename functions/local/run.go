@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +16,7 @@ import (
 )
 
 func (c *console) runCommand() *cobra.Command {
-	w := &work{console: c, mode: "apply"}
+	w := &work{console: c, mode: toApply}
 	dry := false
 	cmd := &cobra.Command{
 		Use:   "run REQUEST|EVENT-FILE...",
@@ -29,10 +31,10 @@ event, as a platform delivers it; - is standard input. PARTSWEEP_MODE=plan makes
 				return usage(errors.New("a request or an event file is missing"), "write one, as in 's3://videos?olderThan=7d'")
 			}
 			if dry {
-				w.mode = "plan"
+				w.mode = toPlan
 			}
 			w.asked = args
-			return w.act(cmd, args, dry)
+			return w.act(cmd, args)
 		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "show what would be done, and do nothing")
@@ -41,16 +43,18 @@ event, as a platform delivers it; - is standard input. PARTSWEEP_MODE=plan makes
 }
 
 // act works the arguments off. All are read before anything is sent.
-func (w *work) act(cmd *cobra.Command, args []string, dry bool) error {
+func (w *work) act(cmd *cobra.Command, args []string) error {
 	var rs []mpu.Request
 	var files [][]byte
 	for _, arg := range args {
 		if strings.Contains(arg, "://") {
-			r, err := mpu.Parse(arg)
+			r, err := w.request(arg)
 			if err != nil {
 				return err
 			}
-			rs = append(rs, r)
+			if !slices.Contains(rs, r) {
+				rs = append(rs, r)
+			}
 			continue
 		}
 		event, err := w.readEvent(arg)
@@ -58,6 +62,7 @@ func (w *work) act(cmd *cobra.Command, args []string, dry bool) error {
 			return err
 		}
 		files = append(files, event)
+		w.read = append(w.read, arg)
 	}
 	p := w.platform(w.mode, rs)
 	if err := w.begin(p); err != nil {
@@ -71,7 +76,7 @@ func (w *work) act(cmd *cobra.Command, args []string, dry bool) error {
 		reports, errs = append(reports, r), append(errs, err)
 	}
 	if len(rs) > 0 {
-		done(w.handler.Do(cmd.Context(), rs, dry))
+		done(w.handler.Do(cmd.Context(), rs))
 		sum.hint(rs)
 	}
 	for _, event := range files {
@@ -91,18 +96,38 @@ func (w *work) act(cmd *cobra.Command, args []string, dry bool) error {
 const mostEvent = 16 << 20
 
 func (c *console) readEvent(name string) ([]byte, error) {
+	event, err := c.readFile(name, mostEvent, "an event file, or a request such as 's3://bucket?olderThan=2d', can stand here")
+	if err == nil && !readable(event) {
+		err = usage(fmt.Errorf("%s is neither an event nor a request", name), "an event is JSON, and a request is as in s3://bucket?olderThan=2d")
+	}
+	return event, err
+}
+
+// readable reports whether a text may be an event: JSON, or requests in the notation. It keeps what is neither from being
+// reported as a request that nobody wrote.
+func readable(event []byte) bool {
+	text := bytes.TrimSpace(bytes.TrimPrefix(event, []byte("\ufeff")))
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	return len(text) == 0 || bytes.IndexByte([]byte(`{["`), text[0]) >= 0 || bytes.Contains(first, []byte("://"))
+}
+
+// readFile reads what is named by an argument. The name - is standard input.
+func (c *console) readFile(name string, most int64, hint string) ([]byte, error) {
 	in := c.in
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, &mpu.Error{Kind: mpu.Invalid, Op: "argument", Err: err, Hint: "an event file, or a request such as s3://bucket?olderThan=2d"}
+			return nil, usage(fmt.Errorf("cannot read %s: %w", name, bare(err)), hint)
 		}
 		defer f.Close()
 		in = f
 	}
-	event, err := io.ReadAll(io.LimitReader(in, mostEvent+1))
-	if err == nil && len(event) > mostEvent {
-		err = fmt.Errorf("%s is larger than %d bytes", name, mostEvent)
+	text, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("it is larger than %d bytes", most)
 	}
-	return event, err
+	if err != nil {
+		return nil, usage(fmt.Errorf("cannot read %s: %w", name, bare(err)), hint)
+	}
+	return text, nil
 }

@@ -31,7 +31,7 @@ partsweep acts on them. No account is needed, and nothing leaves this machine. T
 		RunE: func(cmd *cobra.Command, args []string) error { return c.sandbox(cmd.Context(), more, args) },
 	}
 	cmd.Flags().SetInterspersed(false) // what stands behind the command is the command's
-	cmd.Flags().IntVar(&more, "uploads", 0, "put so `MANY` more abandoned uploads into s3://media-in")
+	cmd.Flags().Var(&number{value: &more}, "uploads", "put so `MANY` more abandoned uploads into s3://media-in")
 	return cmd
 }
 
@@ -49,8 +49,9 @@ func (c *console) sandbox(ctx context.Context, more int, args []string) error {
 	}
 	defer os.RemoveAll(bin)
 	if len(args) == 0 {
-		fmt.Fprintf(c.err, "Six services in memory, on 127.0.0.1, until this shell ends. Buckets: %s\nTry: partsweep plan 's3://*'\n",
-			strings.Join(w.buckets(), " "))
+		fmt.Fprintf(c.err, "Six services in memory, on 127.0.0.1, until this shell ends. Buckets:\n  %s\n"+
+			"Try: partsweep plan 's3://*'\nA client reports an upload that failed:\n  echo %s | partsweep run -\n",
+			strings.Join(w.buckets(), "\n  "), quoted(w.failure()))
 		args = []string{cmp.Or(os.Getenv("SHELL"), "sh")}
 	}
 	environ := w.environ(c.environ, bin)

@@ -17,6 +17,9 @@ import (
 	"github.com/partsweep/partsweep/shared/page"
 )
 
+// mixed is the mode of reports of which some acted and some only planned.
+const mixed = "mixed"
+
 // A summary adds reports up for one table.
 type summary struct {
 	totals   map[string]*janitor.Totals
@@ -26,20 +29,40 @@ type summary struct {
 	notes    []string
 	failures []string
 	hints    []string // what a request that found nothing may have meant
-	plan     bool     // nothing was done
+	mode     string   // toApply or toPlan, or mixed
 }
 
 func (s *summary) add(r *handler.Report) {
-	o := summary{totals: r.Services, monthly: r.MonthlyUSD, kept: r.Kept, plan: r.Mode == "plan", notes: r.Notes, failures: r.Failures}
+	o := summary{totals: r.Services, monthly: r.MonthlyUSD, kept: r.Kept, mode: r.Mode, notes: r.Notes, failures: r.Failures}
 	for _, list := range []struct {
 		title string
 		lines []string
-	}{{"ignored", r.Ignored}, {"note", r.Notes}, {"failed", r.Failures}, {"left to do, ask again with", r.Rest}} {
+	}{{"ignored", r.Ignored}, {"note", r.Notes}, {"failed", r.Failures}} {
 		for _, line := range list.lines {
 			o.lines = append(o.lines, list.title+": "+strings.ReplaceAll(line, "\n", " "))
 		}
 	}
+	for _, request := range r.Rest {
+		o.lines = append(o.lines, askAgain(r.Mode, request))
+	}
 	s.merge(o)
+}
+
+// askAgain says with which command a request that is left to do is done.
+func askAgain(mode, request string) string {
+	command := "run"
+	if mode == toPlan {
+		command = "plan"
+	}
+	return "left to do: partsweep " + command + " " + quoted(request)
+}
+
+// quoted writes an argument as a shell takes it.
+func quoted(arg string) string {
+	if !strings.ContainsFunc(arg, func(r rune) bool { return strings.ContainsRune(" \t\n'\"\\&|;<>()$`*?[]#~!{}", r) }) {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 func (s *summary) merge(o summary) {
@@ -53,7 +76,10 @@ func (s *summary) merge(o summary) {
 		s.totals[name].Add(*t)
 	}
 	s.monthly += o.monthly
-	s.plan = o.plan
+	if s.mode != "" && s.mode != o.mode {
+		o.mode = mixed
+	}
+	s.mode = o.mode
 	s.kept = append(s.kept, o.kept...)
 	s.lines = append(s.lines, o.lines...)
 	s.notes = append(s.notes, o.notes...)
@@ -66,7 +92,7 @@ func (s *summary) leave(message []byte) {
 	if err := json.Unmarshal(message, &m); err != nil {
 		m.Request = string(message)
 	}
-	s.lines = append(s.lines, "left to do, ask again with: "+m.Request)
+	s.lines = append(s.lines, askAgain(toApply, m.Request))
 }
 
 // printProblems writes what went wrong, and nothing else.
@@ -84,20 +110,39 @@ func (s *summary) total() janitor.Totals {
 	return sum
 }
 
-// print writes the table: per service what was found and what became of it, and why uploads were kept.
+// print writes the table, unless there is nothing to stand in it but what went wrong, and what else is to be said.
 func (s *summary) print(out io.Writer, settings handler.Settings) {
+	if len(s.totals) > 0 || len(s.failures) == 0 {
+		s.printTable(out, settings)
+		if len(s.lines) > 0 {
+			fmt.Fprintln(out)
+		}
+	}
+	for _, line := range s.lines {
+		fmt.Fprintf(out, "  %s\n", line)
+	}
+}
+
+// printTable writes for each service what was found and what became of it, and why uploads were kept.
+func (s *summary) printTable(out io.Writer, settings handler.Settings) {
 	var table bytes.Buffer
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
 	total := s.total()
-	planned := s.plan
 	columns := "service\tfound\taborted\tgone\tfailed\tdeferred\tfreed\ta month\tkept\t  why"
-	if planned {
+	switch s.mode {
+	case toPlan:
 		columns = strings.NewReplacer("aborted", "would abort", "freed", "could free").Replace(columns)
+	case mixed:
+		columns = strings.NewReplacer("aborted", "(would be) aborted", "freed", "(to be) freed").Replace(columns)
 	}
 	fmt.Fprintln(w, columns)
 	row := func(name string, t janitor.Totals, monthly float64) {
+		size, cost := page.Size(t.BytesFreed+t.BytesPlanned), page.Money(monthly)
+		if monthly == 0 && t.Aborted+t.Planned > 0 && settings.Uninspected {
+			size, cost = "unknown", "unknown"
+		}
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%d\t  %s\n", name, t.Found, t.Aborted+t.Planned, t.Gone, t.Failed,
-			t.Deferred, page.Size(t.BytesFreed+t.BytesPlanned), page.Money(monthly), t.Kept, why(t))
+			t.Deferred, size, cost, t.Kept, why(t))
 	}
 	monthly := 0.0
 	for _, name := range mpu.Stores() {
@@ -111,9 +156,6 @@ func (s *summary) print(out io.Writer, settings handler.Settings) {
 	w.Flush()
 	for line := range strings.Lines(table.String()) {
 		fmt.Fprintln(out, strings.TrimRight(line, " \n"))
-	}
-	for _, line := range s.lines {
-		fmt.Fprintf(out, "\n  %s\n", line)
 	}
 }
 
@@ -132,11 +174,19 @@ func (s *summary) printExamples(out io.Writer) {
 		return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(page.Short(a.Upload), page.Short(b.Upload)), cmp.Compare(a.Detail, b.Detail))
 	}
 	var last mpu.Reason
+	total := s.total()
 	for _, e := range slices.SortedFunc(slices.Values(s.kept), byName) {
 		if e.Reason != last {
-			fmt.Fprintf(out, "  kept, %s: %s, %s\n", e.Reason, page.Short(e.Upload), e.Detail)
+			more := ""
+			if n := total.KeptBy[e.Reason]; n > 1 {
+				more = " (and " + page.Count(n-1) + " more)"
+			}
+			fmt.Fprintf(out, "  kept, %s: %s, %s%s\n", e.Reason, page.Short(e.Upload), e.Detail, more)
 		}
 		last = e.Reason
+	}
+	if total.Gone > 0 && s.mode != toPlan {
+		fmt.Fprintln(out, "  gone: no longer there, aborted or completed before; nothing is left to do for them")
 	}
 	for _, h := range s.hints {
 		fmt.Fprintf(out, "  %s\n", h)
@@ -152,7 +202,7 @@ func (s *summary) hint(requests []mpu.Request) {
 	for _, r := range requests {
 		if key, ok := strings.CutSuffix(strings.TrimSuffix(r.Key, "*"), "/"); ok || key != r.Key {
 			r.Prefix, r.Key = strings.TrimSuffix(r.Key, "*"), ""
-			s.hints = append(s.hints, "for all that lies under a prefix, write "+r.String())
+			s.hints = append(s.hints, "for all that lies under a prefix, write "+quoted(r.String()))
 		}
 	}
 }

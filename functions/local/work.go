@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -23,15 +21,19 @@ import (
 // in the end.
 type work struct {
 	*console
-	mode     string // plan or apply
+	mode     string // toApply or toPlan
 	asked    []string
-	html     string // where the page goes, empty for none
-	out      string // where the plan goes, empty for none
-	total    int    // uploads, where it is known before
+	read     []string // files that are read, and so must not be written
+	intro    string   // what people read first
+	html     string   // where the page goes, empty for none
+	out      string   // where the plan goes, empty for none
+	total    int      // uploads, where it is known before
 	progress *progress
 	figures  *page.Collector
 	plan     *plan.Writer
 	planFile *draft
+	page     *draft
+	complete bool // the plan has all that was asked for
 	handler  *handler.Handler
 	began    time.Time
 }
@@ -48,6 +50,9 @@ func (w *work) begin(p handler.Platform) error {
 	if w.json && w.out == "-" || w.out == "-" && w.html == "-" || w.json && w.html == "-" {
 		return usage(errors.New("standard output can take one of the plan, the page and the JSON report"), "name a file for the others")
 	}
+	if err := differ(append(w.read, w.out, w.html)...); err != nil {
+		return err
+	}
 	w.progress = newProgress(w.err, w.total, w.quiet || w.verbose)
 	p.Layer = w.progress.layer
 	p.Outcome = func(o mpu.Outcome) {
@@ -62,15 +67,39 @@ func (w *work) begin(p handler.Platform) error {
 		return err
 	}
 	w.handler = h
+	if err := w.open(); err != nil {
+		return err
+	}
 	w.figures = page.NewCollector(w.began, func(store string) float64 { return h.Settings().Price(store).Price })
+	if w.intro != "" && !w.quiet && !w.json {
+		fmt.Fprintf(w.told(), "%s\n\n", w.intro)
+	}
+	w.progress.start()
+	return nil
+}
+
+// open opens the files that are to be written, before anything is done.
+func (w *work) open() (err error) {
+	if w.html != "" {
+		if w.page, err = newDraft(w.html, w.console.out); err != nil {
+			return err
+		}
+	}
 	if w.out != "" {
 		if w.planFile, err = newDraft(w.out, w.console.out); err != nil {
+			w.page.discard()
 			return err
 		}
 		w.plan = plan.NewWriter(w.planFile, plan.Header{Made: w.began.UTC().Truncate(time.Second), Requests: w.asked})
 	}
-	w.progress.start()
 	return nil
+}
+
+// abandon ends what did nothing.
+func (w *work) abandon() {
+	w.progress.end()
+	w.planFile.discard()
+	w.page.discard()
 }
 
 // A result is what a program gets.
@@ -84,14 +113,23 @@ type result struct {
 func (w *work) end(sum summary, reports []*handler.Report, problem error) error {
 	w.progress.end()
 	errs := []error{problem}
-	if w.plan != nil {
-		errs = append(errs, w.plan.Close(problem == nil && w.stop.Err() == nil), w.planFile.keep())
-	}
 	figures := w.figures.Breakdown()
-	if w.html != "" {
-		errs = append(errs, w.writePage(figures, sum))
+	written := map[string]string{}
+	if w.plan != nil {
+		w.complete = problem == nil && w.stop.Err() == nil
+		if err := w.writePlan(); err != nil {
+			errs = append(errs, err)
+		} else {
+			written["plan"] = w.out
+		}
 	}
-	toOut := w.out == "-" || w.html == "-" // what is there is the plan or the page, and nothing else
+	if w.page != nil {
+		if err := w.writePage(figures, sum); err != nil {
+			errs = append(errs, err)
+		} else {
+			written["page"] = w.html
+		}
+	}
 	switch {
 	case w.json:
 		enc := json.NewEncoder(w.console.out)
@@ -101,21 +139,25 @@ func (w *work) end(sum summary, reports []*handler.Report, problem error) error 
 	case w.quiet:
 		sum.printProblems(w.err)
 	default:
-		out := w.console.out
-		if toOut {
-			out = w.err
-		}
-		w.show(out, sum, figures)
+		w.show(w.told(), sum, figures, written)
 	}
 	return errors.Join(errs...)
 }
 
+// told is where people read what is said: not where the plan or the page goes.
+func (w *work) told() io.Writer {
+	if w.out == "-" || w.html == "-" {
+		return w.err
+	}
+	return w.console.out
+}
+
 // show writes what people read.
-func (w *work) show(out io.Writer, sum summary, figures page.Breakdown) {
+func (w *work) show(out io.Writer, sum summary, figures page.Breakdown, written map[string]string) {
 	sum.print(out, w.handler.Settings())
 	var more bytes.Buffer
 	sum.printExamples(&more)
-	if w.mode == "plan" {
+	if sum.mode == toPlan {
 		w.showLargest(&more, figures)
 	}
 	section(out, &more)
@@ -125,13 +167,17 @@ func (w *work) show(out io.Writer, sum summary, figures page.Breakdown) {
 		}
 	}
 	section(out, &more)
-	for _, f := range []struct{ what, name string }{{"plan", w.out}, {"page", w.html}} {
-		if f.name != "" && f.name != "-" {
-			fmt.Fprintf(&more, "  the %s is in %s\n", f.what, f.name)
+	for _, what := range []string{"plan", "page"} {
+		if name := written[what]; name != "" && name != "-" {
+			not := ""
+			if what == "plan" && !w.complete {
+				not = ", and is not complete"
+			}
+			fmt.Fprintf(&more, "  the %s is in %s%s\n", what, name, not)
 		}
 	}
-	if w.mode == "plan" && w.out != "" && w.out != "-" && figures.Total.Stale > 0 {
-		fmt.Fprintf(&more, "  to abort %s: partsweep apply %s\n", page.Count(figures.Total.Stale), w.out)
+	if name := written["plan"]; name != "" && name != "-" && figures.Total.Stale > 0 {
+		fmt.Fprintf(&more, "  to abort %s: partsweep apply %s\n", page.Count(figures.Total.Stale), quoted(name))
 	}
 	section(out, &more)
 }
@@ -156,7 +202,11 @@ func (w *work) showLargest(out io.Writer, figures page.Breakdown) {
 	shown := 0
 	for _, e := range list {
 		if e.Result == mpu.ResultPlanned && shown < mostLargest {
-			fmt.Fprintf(out, "  would be aborted: %s, %s, begun %s\n", page.Short(e.Upload), page.Size(e.Bytes), e.Initiated.Format(time.RFC3339))
+			size := "not looked at"
+			if e.Inspected {
+				size = page.Size(e.Bytes)
+			}
+			fmt.Fprintf(out, "  would be aborted: %s, %s, begun %s\n", page.Short(e.Upload), size, e.Initiated.Format(time.RFC3339))
 			shown++
 		}
 	}
@@ -176,48 +226,21 @@ func (w *work) prices(figures page.Breakdown) (list []page.Price) {
 	return list
 }
 
+// writePlan ends the plan.
+func (w *work) writePlan() error {
+	if err := w.plan.Close(w.complete); err != nil {
+		w.planFile.discard()
+		return fmt.Errorf("cannot write %s: %w", w.out, bare(err))
+	}
+	return w.planFile.keep()
+}
+
+// writePage writes the report as a page.
 func (w *work) writePage(figures page.Breakdown, sum summary) error {
-	file, err := newDraft(w.html, w.console.out)
-	if err != nil {
-		return err
+	p := page.Page{Breakdown: figures, Made: w.began, Mode: sum.mode, Requests: w.asked, Notes: sum.notes, Failures: sum.failures, Prices: w.prices(figures)}
+	if err := p.Write(w.page); err != nil {
+		w.page.discard()
+		return fmt.Errorf("cannot write %s: %w", w.html, bare(err))
 	}
-	p := page.Page{Breakdown: figures, Made: w.began, Mode: w.mode, Requests: w.asked, Notes: sum.notes, Failures: sum.failures, Prices: w.prices(figures)}
-	if err := p.Write(file); err != nil {
-		return err
-	}
-	return file.keep()
-}
-
-// A draft becomes a file when it is whole, so that nothing half written takes the place of what was there. The name - is
-// standard output.
-type draft struct {
-	io.Writer
-	file *os.File
-	name string
-}
-
-func newDraft(name string, stdout io.Writer) (*draft, error) {
-	if name == "-" {
-		return &draft{Writer: stdout}, nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return nil, usage(err, "name a file in a folder that can be written to")
-	}
-	return &draft{f, f, name}, nil
-}
-
-// keep gives the draft its name.
-func (d *draft) keep() error {
-	if d.file == nil {
-		return nil
-	}
-	err := errors.Join(d.file.Chmod(0o644), d.file.Close())
-	if err == nil {
-		err = os.Rename(d.file.Name(), d.name)
-	}
-	if err != nil {
-		os.Remove(d.file.Name()) // it is of no use to anyone
-	}
-	return err
+	return w.page.keep()
 }

@@ -106,9 +106,7 @@ func newWorld(ctx context.Context, tick time.Time) (*world, error) {
 // fill leaves in one bucket what clients leave: abandoned uploads, a reported failure with a retry behind it, and a slow
 // upload that is old and alive.
 func (w *world) fill(ctx context.Context, p place, c uploader) error {
-	if w.days.tick.Equal(tickAt) {
-		w.PinUploadID(p.service, p.bucket, p.reported, p.reportedID)
-	}
+	w.PinUploadID(p.service, p.bucket, p.reported, p.reportedID)
 	type step struct {
 		at    time.Time
 		key   string
@@ -202,8 +200,15 @@ func (w *world) settings() []string {
 }
 
 // platform is a function that acts on the world.
-func (w *world) platform(c *console, mode string) handler.Platform {
-	return handler.Platform{Name: "local", Environ: append(w.settings(), handler.Prefix+"MODE="+mode), Open: all.Open, Log: c.log(), Now: w.now, Stop: c.stop}
+func (w *world) platform(c *console) handler.Platform {
+	return handler.Platform{Name: "local", Environ: append(w.settings(), handler.Prefix+"MODE=apply"), Open: all.Open, Log: c.log(), Now: w.now, Stop: c.stop}
+}
+
+// failure is what a client sends that gave up an upload to S3 an hour ago, and has begun it anew since.
+func (w *world) failure() string {
+	p := places[0]
+	u := mpu.Upload{Bucket: mpu.Bucket{Store: string(p.service), Name: p.bucket}, Key: p.reported, UploadID: p.reportedID}
+	return fmt.Sprintf(`{"type":"upload-failed","request":%q,"failedAt":%q}`, u.String(), w.days.tick.Add(-time.Hour).UTC().Format(time.RFC3339))
 }
 
 // buckets are all that there are, in the notation.
@@ -228,6 +233,16 @@ func (w *world) held() (uploads int, bytes int64) {
 		bytes += v.PartBytes
 	}
 	return uploads + len(w.Media(mediaRegion)), bytes
+}
+
+// emptyRecords counts what VOD still lists although its parts are gone: it keeps the record of every upload.
+func (w *world) emptyRecords() (n int) {
+	for _, v := range w.Videos(mediaRegion) {
+		if v.Parts == 0 && v.Status == "Uploading" {
+			n++
+		}
+	}
+	return n
 }
 
 // killed returns the live uploads that are gone.

@@ -29,7 +29,7 @@ func (s Settings) allowed(r mpu.Request, account func(mpu.Bucket) ([]mpu.Bucket,
 	if len(near) > 0 {
 		return nil, refused(r, "of this bucket, "+Prefix+"BUCKETS allows only "+strings.Join(near, ", "))
 	}
-	return nil, refused(r, "it is not in "+Prefix+"BUCKETS")
+	return nil, refused(r, "it is not in "+Prefix+"BUCKETS; if it is to be swept, add "+mpu.Request{Bucket: mpu.Bucket{Store: r.Bucket.Store, Name: r.Bucket.Name}}.String()+" there")
 }
 
 // everyBucket turns a request for every bucket of a service into one for each that the allow-list names, and, where the list

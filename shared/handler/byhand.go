@@ -14,10 +14,10 @@ import (
 // of it.
 
 // Do works off requests that need no event, such as those typed at a terminal.
-func (h *Handler) Do(ctx context.Context, requests []mpu.Request, planOnly bool) (*Report, error) {
+func (h *Handler) Do(ctx context.Context, requests []mpu.Request) (*Report, error) {
 	e := trigger.Event{Source: "by hand"}
 	for _, r := range requests {
-		e.Items = append(e.Items, trigger.Item{Request: r, PlanOnly: planOnly})
+		e.Items = append(e.Items, trigger.Item{Request: r})
 	}
 	report, _ := h.run(ctx, e, nil)
 	return report, report.Err()
@@ -46,6 +46,7 @@ func (h *Handler) ApplyPlan(ctx context.Context, tasks []janitor.Task) (*Report,
 	}
 	log := h.logFor(ctx)
 	report := &Report{Source: "a plan", Report: h.janitor(log).Run(ctx, tasks)}
+	h.notePlanned(report, tasks)
 	h.price(report)
 	h.conclude(ctx, log, report)
 	return report, report.Err()

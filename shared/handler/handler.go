@@ -48,6 +48,8 @@ type Platform struct {
 	Layer store.Layer
 	// Stop, where it is set, ends runs early when it is done: nothing new is begun, and what is under way is finished.
 	Stop context.Context
+	// PlanOnly lets nothing be aborted, whatever the settings say.
+	PlanOnly bool
 	// OpenQueue opens the queue that the settings name, for what is to be handed on to other runs. Nil: the platform has none,
 	// and what is left to do makes the call fail.
 	OpenQueue func(url string) (relay.Queue, error)
@@ -194,9 +196,7 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 			report.Fail(err)
 		}
 	}
-	if asked := slices.ContainsFunc(tasks, func(t janitor.Task) bool { return !t.PlanOnly }); asked && !h.settings.Apply {
-		report.Note("planned only, because " + Prefix + "MODE is not apply")
-	}
+	h.notePlanned(report, tasks)
 	h.handOn(ctx, report, chain)
 	if spread > 0 {
 		report.Note(fmt.Sprintf("%d buckets were handed on to the queue, one message each", spread))
@@ -209,6 +209,18 @@ func (h *Handler) run(ctx context.Context, e trigger.Event, problem error) (*Rep
 	h.price(report)
 	h.conclude(ctx, log, report)
 	return report, errs
+}
+
+// notePlanned says why what asked to be done was only planned. Whoever made the platform plan knows.
+func (h *Handler) notePlanned(report *Report, tasks []janitor.Task) {
+	asked := slices.ContainsFunc(tasks, func(t janitor.Task) bool { return !t.PlanOnly })
+	switch {
+	case h.platform.PlanOnly || len(tasks) == 0:
+	case !h.settings.Apply && asked:
+		report.Note("planned only, because " + Prefix + "MODE is not apply")
+	case h.settings.Apply && !asked:
+		report.Note(`planned only, because that is what was asked for; to act, send {"request":"…","apply":true}`)
+	}
 }
 
 // price says what the freed bytes cost.
@@ -270,7 +282,7 @@ func (h *Handler) withinLookback(r mpu.Request) error {
 
 func (h *Handler) janitor(log *slog.Logger) *janitor.Janitor {
 	return &janitor.Janitor{
-		Open: func(b mpu.Bucket) (*store.Store, error) { return h.openFor(b, log) }, Apply: h.settings.Apply, MinAge: h.settings.MinAge, MaxAborts: h.settings.MaxAborts,
+		Open: func(b mpu.Bucket) (*store.Store, error) { return h.openFor(b, log) }, Apply: h.settings.Apply && !h.platform.PlanOnly, MinAge: h.settings.MinAge, MaxAborts: h.settings.MaxAborts,
 		Workers: h.settings.Concurrency, Uninspected: h.settings.Uninspected, Now: h.platform.Now, Log: log, Outcome: h.platform.Outcome, Stop: h.platform.Stop,
 	}
 }
@@ -354,6 +366,9 @@ func (h *Handler) credentials(ctx context.Context, scheme string) (store.Credent
 	}
 	if err == nil {
 		err = ErrNoCredentials
+	}
+	if e := (*mpu.Error)(nil); errors.As(err, &e) && e.Hint != "" {
+		return store.Credentials{}, err // the platform knows better what to do
 	}
 	return store.Credentials{}, &mpu.Error{Kind: mpu.Denied, Op: "credentials for " + scheme, Err: err,
 		Hint: fmt.Sprintf("give it a role, or set %[1]s%[2]s_ACCESS_KEY_ID and %[1]s%[2]s_SECRET_ACCESS_KEY", Prefix, strings.ToUpper(scheme))}

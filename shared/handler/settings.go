@@ -87,7 +87,7 @@ var Catalogue = []Setting{
 	{Name: "MODE", Default: "plan", Meaning: "`plan` reports and aborts nothing; `apply` aborts", set: func(s *Settings, v string) error {
 		return choose(v, map[string]func(){"plan": func() { s.Apply = false }, "apply": func() { s.Apply = true }})
 	}},
-	{Name: "MIN_AGE", Default: "24h", Meaning: "how long nothing must have happened to an upload; no request can undercut it but one that names the upload ID and says since when (`90m`, `48h`, `7d`)", set: func(s *Settings, v string) error {
+	{Name: "MIN_AGE", Default: "24h", Meaning: "how long nothing must have happened to an upload; no request can undercut it but one that names the upload ID and says since when (`90m`, `48h`, `7d`, `2w`)", set: func(s *Settings, v string) error {
 		return parseInto(&s.MinAge, v, mpu.ParseAge, func(d time.Duration) bool { return d >= time.Minute }, "an age of at least 1m")
 	}},
 	{Name: "MAX_ABORTS", Default: "1000000", Meaning: "the most that one run aborts; the rest is deferred, not lost; a plan shows everything", set: func(s *Settings, v string) error {
@@ -226,7 +226,7 @@ func (s *Settings) contradiction() error {
 	}
 	mps := slices.ContainsFunc(s.Buckets, func(r mpu.Request) bool { return r.Bucket.Store == "mps" })
 	if s.DeleteMedia && !mps {
-		return complain("MPS_DELETE_MEDIA", "allows DeleteMedia, but %sBUCKETS names no mps:// region", Prefix)
+		return complain("MPS_DELETE_MEDIA", "allows DeleteMedia, but %sBUCKETS names no mps:// region; leave it out, or name one", Prefix)
 	}
 	if mps && !s.DeleteMedia {
 		return complain("BUCKETS", "names an mps:// region, but %sMPS_DELETE_MEDIA does not allow anything there", Prefix)

@@ -37,7 +37,7 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 		o = kept(d)
 		return
 	}
-	o.Upload, o.Reason, o.Detail, o.Parts, o.Bytes, o.LastActive = d.Upload, d.Reason, d.Detail, d.Parts, d.Bytes, d.LastActive
+	o.Upload, o.Reason, o.Detail, o.Inspected, o.Parts, o.Bytes, o.LastActive = d.Upload, d.Reason, d.Detail, d.Inspected, d.Parts, d.Bytes, d.LastActive
 	switch {
 	case !j.apply:
 		o.Result = mpu.ResultPlanned
@@ -73,7 +73,9 @@ func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
 	if err != nil {
 		return mpu.Decision{}, parts, err
 	}
-	return judge(u, parts, j.before), parts, nil
+	d := judge(u, parts, j.before)
+	d.Inspected = true
+	return d, parts, nil
 }
 
 // goneForSure asks for the key's uploads as well, where a service answers alike for an upload that is gone and for what is
@@ -268,7 +270,7 @@ func (j *job) countDenied(o mpu.Outcome) {
 
 func kept(d mpu.Decision) mpu.Outcome {
 	return mpu.Outcome{Upload: d.Upload, Result: mpu.ResultKept, Reason: d.Reason, Detail: d.Detail,
-		Parts: d.Parts, Bytes: d.Bytes, LastActive: d.LastActive}
+		Inspected: d.Inspected, Parts: d.Parts, Bytes: d.Bytes, LastActive: d.LastActive}
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -43,7 +43,7 @@ func (j *job) take(n int) int {
 
 // deleteBatch deletes one batch, and returns the IDs that are left for another run.
 func (j *job) deleteBatch(us []mpu.Upload) (left []string) {
-	o := mpu.Outcome{Reason: mpu.Stale, Detail: "named by the request; a media record holds 0 bytes"}
+	o := mpu.Outcome{Inspected: true, Reason: mpu.Stale, Detail: "named by the request; a media record holds 0 bytes"}
 	now, errs := 0, make([]error, len(us))
 	switch {
 	case !j.apply:

@@ -41,9 +41,9 @@ func cutoff(r mpu.Request, minAge time.Duration, now time.Time) time.Time {
 func tooYoung(u mpu.Upload, before time.Time) (mpu.Decision, bool) {
 	switch {
 	case since(u.Initiated, before):
-		return keep(u, mpu.TooYoung, "initiated", u.Initiated), true
+		return keep(u, mpu.TooYoung, "initiated", u.Initiated, before), true
 	case since(u.Active, before):
-		return keep(u, mpu.Active, "last active", u.Active), true
+		return keep(u, mpu.Active, "last active", u.Active, before), true
 	}
 	return mpu.Decision{}, false
 }
@@ -58,13 +58,13 @@ func judge(u mpu.Upload, parts store.Parts, before time.Time) mpu.Decision {
 	switch {
 	case young:
 	case since(parts.Newest, before):
-		d = keep(u, mpu.Active, "last part uploaded", parts.Newest)
+		d = keep(u, mpu.Active, "last part uploaded", parts.Newest, before)
 	case parts.Count > 0 && parts.Newest.IsZero() && u.Active.IsZero():
 		d = mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: mpu.NoTime, Detail: "its parts carry no time"}
 	case lastActive(u, parts).IsZero():
 		d = mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: mpu.NoTime, Detail: "neither the upload nor a part carries a time"}
 	default:
-		d = mpu.Decision{Upload: u, Verdict: mpu.Abort, Reason: mpu.Stale, Detail: staleDetail(lastActive(u, parts), before)}
+		d = mpu.Decision{Upload: u, Verdict: mpu.Abort, Reason: mpu.Stale, Detail: detail("nothing since", lastActive(u, parts), before)}
 	}
 	d.Parts, d.Bytes, d.LastActive = parts.Count, parts.Bytes, lastActive(u, parts)
 	return d
@@ -92,10 +92,11 @@ func since(t, before time.Time) bool {
 	return !t.IsZero() && t.Add(granularity).After(before)
 }
 
-func keep(u mpu.Upload, reason mpu.Reason, what string, when time.Time) mpu.Decision {
-	return mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: reason, Detail: what + " " + when.UTC().Format(time.RFC3339), LastActive: when}
+func keep(u mpu.Upload, reason mpu.Reason, what string, when, before time.Time) mpu.Decision {
+	return mpu.Decision{Upload: u, Verdict: mpu.Keep, Reason: reason, Detail: detail(what, when, before), LastActive: when}
 }
 
-func staleDetail(last, before time.Time) string {
-	return "nothing since " + last.UTC().Format(time.RFC3339) + ", cutoff " + before.UTC().Format(time.RFC3339)
+// detail says what happened when, and by which cutoff that was judged.
+func detail(what string, when, before time.Time) string {
+	return what + " " + when.UTC().Format(time.RFC3339) + ", cutoff " + before.UTC().Format(time.RFC3339)
 }

@@ -2,6 +2,7 @@ package mpu
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 //	s3://*?olderThan=7d                                                 every bucket that the settings allow
 //
 // Keys and values are percent-encoded; a plus sign is a plus sign. Parameters are region, prefix, uploadId, before
-// (RFC 3339), olderThan (90s, 30m, 48h, 7d), after and cause, each at most once. An error is [Invalid] and names the
+// (RFC 3339), olderThan (90s, 30m, 48h, 7d, 2w), after and cause, each at most once. An error is [Invalid] and names the
 // field and its value. Parse is the inverse of [Request.String].
 func Parse(s string) (Request, error) {
 	r, err := parse(s)
@@ -60,7 +61,11 @@ func parse(s string) (Request, error) {
 	var r Request
 	scheme, rest, ok := strings.Cut(s, "://")
 	if _, known := stores[scheme]; ok && !known {
-		return r, invalid("store", clip(scheme), "use one of "+strings.Join(Stores(), ", "))
+		hint := "use one of " + strings.Join(Stores(), ", ")
+		if lower := strings.ToLower(scheme); slices.Contains(Stores(), lower) {
+			hint = "write " + lower
+		}
+		return r, invalid("store", clip(scheme), hint)
 	}
 	if !ok {
 		return r, invalid("notation", clip(s), "write scheme://bucket?olderThan=48h or scheme://bucket/key?uploadId=ID")
@@ -130,7 +135,7 @@ func (r *Request) parseParameter(name, raw string) (err error) {
 		r.Cause = value
 	case name == "before":
 		if r.Before, err = time.Parse(time.RFC3339Nano, value); err != nil {
-			return invalid(name, clip(value), "write a time as in 2026-01-02T03:04:05Z")
+			return invalid(name, clip(value), timeHint(value))
 		}
 		if r.Before = r.Before.UTC(); r.Before.IsZero() {
 			return invalid(name, clip(value), "leave it out to mean no cutoff")
@@ -148,8 +153,23 @@ func (r *Request) parseParameter(name, raw string) (err error) {
 	return nil
 }
 
+// timeHint says how to write a time. A day alone is none: it begins at another moment in every time zone.
+func timeHint(value string) string {
+	if _, err := time.Parse(time.DateOnly, value); err == nil {
+		return "write " + value + "T00:00:00Z, or another time and zone of that day"
+	}
+	return "write a time as in 2026-01-02T03:04:05Z"
+}
+
+var parameters = []string{"region", "prefix", "uploadId", "before", "olderThan", "after", "cause"}
+
 func unknownParameter(name string) error {
-	return invalid("parameter", clip(name), "use region, prefix, uploadId, before, olderThan, after or cause"+
+	for _, p := range parameters {
+		if strings.EqualFold(strings.NewReplacer("-", "", "_", "").Replace(name), p) {
+			return invalid("parameter", clip(name), "write "+p)
+		}
+	}
+	return invalid("parameter", clip(name), "use "+strings.Join(parameters, ", ")+
 		"; vod and mps have no region and no uploadId parameter")
 }
 
@@ -236,7 +256,7 @@ func ParseAge(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, invalid("age", clip(s), "write 90s, 30m, 48h or 7d")
+		return 0, invalid("age", clip(s), "write 90s, 30m, 48h, 7d or 2w")
 	}
 	return d, nil
 }

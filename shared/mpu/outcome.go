@@ -17,8 +17,10 @@ type Decision struct {
 	Verdict Verdict
 	Reason  Reason
 	Detail  string // the figures behind the reason
-	Parts   int    // parts seen
-	Bytes   int64  // bytes in those parts
+	// Inspected says that its parts were looked at. Without that, Parts and Bytes are 0 and mean nothing.
+	Inspected bool
+	Parts     int   // parts seen
+	Bytes     int64 // bytes in those parts
 	// LastActive is the latest sign of life: when it was initiated, or its newest part was uploaded. Zero if nothing says so.
 	LastActive time.Time
 }
@@ -58,6 +60,7 @@ type Outcome struct {
 	Detail      string
 	Verified    bool
 	Unconfirmed bool
+	Inspected   bool // its parts were looked at; without that, Parts and Bytes are 0 and mean nothing
 	Parts       int
 	Bytes       int64
 	LastActive  time.Time // the latest sign of life that was seen, zero for none

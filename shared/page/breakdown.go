@@ -43,6 +43,7 @@ type Entry struct {
 	Reason     mpu.Reason `json:"reason,omitempty"`
 	Initiated  time.Time  `json:"initiated,omitzero"`
 	LastActive time.Time  `json:"lastActive,omitzero"`
+	Inspected  bool       `json:"inspected"` // its parts were looked at; without that, the figures below are 0 and mean nothing
 	Parts      int        `json:"parts"`
 	Bytes      int64      `json:"bytes"`
 	MonthlyUSD float64    `json:"monthlyUSD"`
@@ -82,7 +83,7 @@ func (c *Collector) Add(o mpu.Outcome) {
 		rowOf(c.ages, ageOf(u.Initiated, c.now)), rowOf(c.reason, why(o))} {
 		row.add(o, cost)
 	}
-	e := Entry{Result: o.Result, Reason: o.Reason, Initiated: u.Initiated.UTC(), LastActive: o.LastActive.UTC(), Parts: o.Parts, Bytes: o.Bytes, MonthlyUSD: cost}
+	e := Entry{Result: o.Result, Reason: o.Reason, Initiated: u.Initiated.UTC(), LastActive: o.LastActive.UTC(), Inspected: o.Inspected, Parts: o.Parts, Bytes: o.Bytes, MonthlyUSD: cost}
 	if o.Bytes > 0 {
 		c.largest = keep(c.largest, e, u, func(a, b Entry) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	}

@@ -14,6 +14,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,9 +39,9 @@ type Line struct {
 	Detail       string      `json:"detail,omitempty"`
 	Initiated    time.Time   `json:"initiated,omitzero"`
 	LastActive   time.Time   `json:"lastActive,omitzero"`
-	Before       time.Time   `json:"before"` // the cutoff
-	Parts        int         `json:"parts"`
-	Bytes        int64       `json:"bytes"`
+	Before       time.Time   `json:"before"`          // the cutoff
+	Parts        *int        `json:"parts,omitempty"` // nil where nobody has looked: what is too young is not looked at
+	Bytes        *int64      `json:"bytes,omitempty"` // in the parts
 	StorageClass string      `json:"storageClass,omitempty"`
 }
 
@@ -75,7 +76,10 @@ func NewWriter(w io.Writer, h Header) *Writer {
 // Add adds an outcome, if it is one that a plan has: planned or kept.
 func (p *Writer) Add(o mpu.Outcome) {
 	line := Line{Upload: o.Upload.String(), Reason: o.Reason, Detail: o.Detail, Initiated: o.Upload.Initiated.UTC(), LastActive: o.LastActive.UTC(),
-		Before: o.Before.UTC(), Parts: o.Parts, Bytes: o.Bytes, StorageClass: o.Upload.StorageClass}
+		Before: o.Before.UTC(), StorageClass: o.Upload.StorageClass}
+	if o.Inspected {
+		line.Parts, line.Bytes = &o.Parts, &o.Bytes
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch o.Result {
@@ -125,88 +129,144 @@ type Group struct {
 	lines   [][]byte
 }
 
-// Read reads a plan. Every line is read before anything is returned; an error names the line.
+// Read reads a plan. Every line is read before anything is returned; an error names the line. An upload that stands there
+// twice, because two requests named it, is read once, with the earlier of its cutoffs; not at all, if a person has changed the
+// verdict of one of the two.
 func Read(text []byte) (*File, error) {
-	f := &File{}
-	groups := map[mpu.Request]int{}
+	r := reader{File: &File{}, places: map[string]int{}, spared: map[string]bool{}}
 	n := 0
 	for raw := range bytes.Lines(text) {
 		n++
-		raw = bytes.TrimSpace(raw)
-		var err error
-		switch {
-		case len(raw) == 0:
-		case n == 1:
-			err = f.readHeader(raw)
-		case f.End.End:
-			err = errors.New("something stands behind the end")
-		case bytes.HasPrefix(raw, []byte(`{"end"`)):
-			err = strict(raw, &f.End)
-		default:
-			err = f.readLine(raw, groups)
+		err := r.read(n, bytes.TrimSpace(raw))
+		if err != nil && !bytes.HasSuffix(raw, []byte("\n")) && !json.Valid(raw) {
+			err = errCut
 		}
 		if err != nil {
-			return nil, &mpu.Error{Kind: mpu.Invalid, Op: "read plan", Target: fmt.Sprintf("line %d", n), Err: err}
+			return nil, invalid(n, err)
 		}
 	}
-	if !f.End.End {
-		return nil, &mpu.Error{Kind: mpu.Invalid, Op: "read plan", Target: fmt.Sprintf("line %d", n),
-			Err: errors.New("the last line is missing, so the file may have been cut; make the plan again")}
+	switch {
+	case n == 0:
+		return nil, invalid(1, errors.New("the file is empty; make the plan again"))
+	case !r.End.End:
+		return nil, invalid(n, errCut)
 	}
-	for i := range f.Groups {
-		f.Groups[i].open()
-	}
-	return f, nil
+	r.group()
+	return r.File, nil
 }
 
-func (f *File) readHeader(raw []byte) error {
-	if err := strict(raw, &f.Header); err != nil || f.Header.Plan == 0 {
-		return errors.Join(errors.New("this is no plan; make one with partsweep plan -o FILE"), err)
-	}
-	if f.Header.Plan != Version {
-		return fmt.Errorf("version %d of a plan, and this knows version %d only", f.Header.Plan, Version)
-	}
-	return nil
+var errCut = errors.New("the file ends before the plan does, so it may have been cut; make the plan again")
+
+func invalid(line int, err error) error {
+	return &mpu.Error{Kind: mpu.Invalid, Op: "read plan", Target: fmt.Sprintf("line %d", line), Err: err}
 }
 
-func (f *File) readLine(raw []byte, groups map[mpu.Request]int) error {
+// A reader is a plan that is being read.
+type reader struct {
+	*File
+	found  []found
+	places map[string]int  // of an upload among those that were found
+	spared map[string]bool // uploads whose verdict a person has changed to keep
+}
+
+// A found is a line whose verdict is abort.
+type found struct {
+	raw     []byte
+	request mpu.Request // the upload, with the cutoff
+	bytes   int64
+}
+
+func (r *reader) read(n int, raw []byte) error {
+	switch {
+	case n == 1:
+		return r.readHeader(raw)
+	case len(raw) == 0:
+		return nil
+	case r.End.End:
+		return errors.New("something stands behind the end")
+	case bytes.HasPrefix(raw, []byte(`{"end"`)):
+		return strict(raw, &r.End)
+	}
+	return r.readLine(raw)
+}
+
+func (r *reader) readHeader(raw []byte) error {
+	var version struct{ Plan int }
+	switch err := json.NewDecoder(bytes.NewReader(raw)).Decode(&version); {
+	case err != nil || version.Plan == 0:
+		return errors.New("this is no plan; make one with partsweep plan -o FILE")
+	case version.Plan != Version:
+		return fmt.Errorf("version %d of a plan, and this knows version %d only; make the plan again", version.Plan, Version)
+	}
+	return strict(raw, &r.Header)
+}
+
+func (r *reader) readLine(raw []byte) error {
 	var l Line
 	if err := strict(raw, &l); err != nil {
 		return err
 	}
-	r, err := mpu.Parse(l.Upload)
+	u, err := mpu.Parse(l.Upload)
 	switch {
 	case err != nil:
 		return err
-	case r.UploadID == "" || r != (mpu.Request{Bucket: r.Bucket, Key: r.Key, UploadID: r.UploadID}):
+	case u.UploadID == "" || u != (mpu.Request{Bucket: u.Bucket, Key: u.Key, UploadID: u.UploadID}):
 		return fmt.Errorf("upload %q: exactly one upload can stand here", l.Upload)
 	case l.Verdict == mpu.Keep:
+		if l.Reason == mpu.Stale { // somebody has changed the verdict, and means all lines of the upload
+			r.spared[u.String()] = true
+		}
 		return nil
 	case l.Verdict != mpu.Abort:
 		return fmt.Errorf("verdict %q: use %s or %s", l.Verdict, mpu.Abort, mpu.Keep)
-	case l.Before.IsZero() && r.Bucket.Store != "mps":
+	case l.Before.IsZero() && u.Bucket.Store != "mps":
 		return errors.New("before is missing: an upload is aborted only if nothing has happened to it since then")
 	}
-	f.Abort++
-	f.Bytes += l.Bytes
-	group := mpu.Request{Bucket: r.Bucket, Before: l.Before.UTC()}
-	switch r.Bucket.Store {
-	case "vod":
-		r.Before = l.Before.UTC()
-		f.Groups = append(f.Groups, Group{Request: r})
-		return nil
-	case "mps":
-		f.Groups = append(f.Groups, Group{Request: r})
-		return nil
+	name := u.String()
+	u.Before = l.Before.UTC()
+	f := found{raw: raw, request: u}
+	if l.Bytes != nil {
+		f.bytes = *l.Bytes
 	}
-	i, ok := groups[group]
-	if !ok {
-		i = len(f.Groups)
-		groups[group] = i
-		f.Groups = append(f.Groups, Group{Request: group})
+	i, twice := r.places[name]
+	switch {
+	case !twice:
+		r.places[name] = len(r.found)
+		r.found = append(r.found, f)
+	case u.Before.Before(r.found[i].request.Before):
+		r.found[i] = f
 	}
-	f.Groups[i].lines = append(f.Groups[i].lines, raw)
 	return nil
+}
+
+// group puts together what can be applied together.
+func (r *reader) group() {
+	groups := map[mpu.Request]int{}
+	for _, f := range r.found {
+		if r.spared[mpu.Request{Bucket: f.request.Bucket, Key: f.request.Key, UploadID: f.request.UploadID}.String()] {
+			continue
+		}
+		r.Abort++
+		r.Bytes += f.bytes
+		if mpu.ByMediaID(f.request.Bucket.Store) {
+			if f.request.Bucket.Store == "mps" {
+				f.request.Before = time.Time{} // its records have no time
+			}
+			r.Groups = append(r.Groups, Group{Request: f.request})
+			continue
+		}
+		of := mpu.Request{Bucket: f.request.Bucket, Before: f.request.Before}
+		i, ok := groups[of]
+		if !ok {
+			i = len(r.Groups)
+			groups[of] = i
+			r.Groups = append(r.Groups, Group{Request: of})
+		}
+		r.Groups[i].lines = append(r.Groups[i].lines, f.raw)
+	}
+	for i := range r.Groups {
+		r.Groups[i].open()
+	}
 }
 
 // open makes the lines of a group, which have been read once, into uploads.
@@ -237,10 +297,27 @@ func strict(raw []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return err
+		return inWords(raw, err)
 	}
 	if dec.More() {
-		return errors.New("more than one object stands on the line")
+		return errors.New("more than one object stands on the line; one upload is one line")
 	}
 	return nil
+}
+
+// inWords says of what the JSON decoder complains about to people who know nothing of it.
+func inWords(raw []byte, err error) error {
+	var kind *json.UnmarshalTypeError
+	field, unknown := strings.CutPrefix(err.Error(), "json: unknown field ")
+	switch {
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("field %s: a %s cannot stand here", kind.Field, kind.Value)
+	case unknown:
+		return fmt.Errorf("field %s is not one of a plan", field)
+	case errors.As(err, new(*time.ParseError)):
+		return errors.New("write times as in 2026-01-02T03:04:05Z")
+	case json.Valid(raw):
+		return err
+	}
+	return errors.New("this is no JSON object; strike out whole lines only, or make the plan again")
 }

@@ -31,7 +31,7 @@ func written(t *testing.T, complete bool) []byte {
 	var b bytes.Buffer
 	w := NewWriter(&b, Header{Made: made, Requests: []string{"s3://media?olderThan=1d"}})
 	stale := func(u mpu.Upload, bytes int64) mpu.Outcome {
-		return mpu.Outcome{Upload: u, Result: mpu.ResultPlanned, Reason: mpu.Stale, Parts: 1, Bytes: bytes, Before: cutoff, LastActive: u.Initiated}
+		return mpu.Outcome{Upload: u, Result: mpu.ResultPlanned, Reason: mpu.Stale, Inspected: true, Parts: 1, Bytes: bytes, Before: cutoff, LastActive: u.Initiated}
 	}
 	w.Add(stale(upload(media, "raw/a & b.mxf", "U1"), 5))
 	w.Add(stale(upload(logs, "x", "U2"), 7))
@@ -95,17 +95,64 @@ func TestStrickenLines(t *testing.T) {
 	}
 }
 
+// An upload that two requests named is read once, by the earlier cutoff; and not at all if one of its lines was changed to keep.
+func TestTwice(t *testing.T) {
+	lines := strings.SplitAfter(string(written(t, true)), "\n")
+	earlier := strings.Replace(lines[1], "2026-11-02T10:00:00Z", "2026-11-01T10:00:00Z", 1)
+	spared := strings.Replace(lines[1], `"verdict":"abort"`, `"verdict":"keep"`, 1)
+	young := strings.Replace(spared, `"reason":"stale"`, `"reason":"too young"`, 1)
+	for _, tt := range []struct {
+		name, line string
+		abort      int
+		before     time.Time
+	}{
+		{"the same", lines[1], 4, cutoff},
+		{"an earlier cutoff", earlier, 4, cutoff.Add(-24 * time.Hour)},
+		{"kept by a person", spared, 3, time.Time{}},
+		{"kept by the other request", young, 4, cutoff},
+	} {
+		for _, text := range []string{lines[0] + tt.line + strings.Join(lines[1:], ""), strings.Join(lines[:len(lines)-2], "") + tt.line + lines[len(lines)-2]} {
+			f, err := Read([]byte(text))
+			if err != nil {
+				t.Fatal(tt.name, err)
+			}
+			n, before := 0, time.Time{}
+			for _, g := range f.Groups {
+				if g.Uploads == nil {
+					n++
+					continue
+				}
+				for u := range g.Uploads {
+					if n++; u.UploadID == "U1" {
+						before = g.Request.Before
+					}
+				}
+			}
+			if f.Abort != tt.abort || n != tt.abort || !before.Equal(tt.before) {
+				t.Errorf("%s: %d of %d uploads, the one by %s", tt.name, n, f.Abort, before)
+			}
+		}
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	whole := string(written(t, true))
 	lines := strings.SplitAfter(whole, "\n")
 	for _, tt := range []struct{ name, text, want string }{
-		{"nothing", "", "line 0"},
-		{"no plan", "hello\n", "line 1"},
+		{"nothing", "", "the file is empty"},
+		{"no plan", "hello\n", "line 1: invalid: this is no plan"},
+		{"an event", `{"sweep":"s3://media"}` + "\n", "this is no plan"},
 		{"another version", strings.Replace(whole, `"plan":1`, `"plan":2`, 1), "version 2"},
 		{"cut at a line", strings.Join(lines[:3], ""), "may have been cut"},
-		{"cut in a line", whole[:len(whole)-200], "line"},
+		{"cut in a line", whole[:len(whole)-200], "may have been cut"},
+		{"cut in the first line", whole[:9], "may have been cut"},
+		{"cut in the end", whole[:len(whole)-9], "may have been cut"},
 		{"a line behind the end", whole + lines[1], "behind the end"},
-		{"a word that nobody knows", strings.Replace(whole, `"parts"`, `"part"`, 1), "line 2"},
+		{"a word that nobody knows", strings.Replace(whole, `"parts"`, `"part"`, 1), `field "part" is not one of a plan`},
+		{"two on one line", strings.Replace(whole, "}\n{", "}{", 2), "more than one object stands on the line"},
+		{"a line that was half struck out", lines[0] + lines[1][20:] + strings.Join(lines[2:], ""), "line 2: invalid: this is no JSON object"},
+		{"a number in words", strings.Replace(whole, `"bytes":5`, `"bytes":"5"`, 1), "field bytes: a string cannot stand here"},
+		{"a day for a time", strings.Replace(whole, `"before":"2026-11-02T10:00:00Z"`, `"before":"2026-11-02"`, 1), "write times as in"},
 		{"another verdict", strings.Replace(whole, `"abort"`, `"delete"`, 1), `verdict "delete"`},
 		{"no cutoff", strings.Replace(whole, `"before":"2026-11-02T10:00:00Z",`, "", 1), "before is missing"},
 		{"a sweep", strings.Replace(whole, `/raw/a%20%26%20b.mxf?region=eu-west-1&uploadId=U1`, `?region=eu-west-1`, 1), "exactly one upload"},

@@ -19,6 +19,9 @@ func isByHand(o object) bool {
 }
 
 func readByHand(o object) (Event, error) {
+	if o.has("type") {
+		return Event{}, fault(`field "type", `+o.show("type"), "a failure has the type "+failureType+"; a request by hand has none", nil)
+	}
 	if err := o.onlyKnown(byHandFields...); err != nil {
 		return Event{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -243,6 +244,8 @@ func failed(ctx context.Context, status int, err error) *mpu.Error {
 		e.Kind, e.Hint = 0, "check the endpoint and what stands between: certificates are always verified"
 	case errors.As(err, &name) && name.IsNotFound:
 		e.Kind, e.Hint = 0, "check the endpoint, the region and the bucket's name"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Hint = "nothing listens there; check the endpoint"
 	}
 	e.Err = &transportError{err}
 	return e

@@ -218,7 +218,7 @@ func (m *Multipart) authorize(ctx context.Context) (store.Credentials, error) {
 	case err != nil && ctx.Err() != nil:
 		return creds, failed(ctx, 0, err)
 	case err != nil:
-		return creds, &mpu.Error{Kind: mpu.KindOf(err), Message: "no credentials", Err: err}
+		return creds, &mpu.Error{Kind: mpu.KindOf(err), Err: err}
 	case creds.AccessKeyID == "" || creds.SecretAccessKey == "":
 		return creds, &mpu.Error{Kind: mpu.Denied, Message: "no credentials", Hint: "set the access key ID and the secret"}
 	case !printable(creds.AccessKeyID + creds.SecretAccessKey + creds.SessionToken):

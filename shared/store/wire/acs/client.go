@@ -107,7 +107,7 @@ func (c *Client) authorize(ctx context.Context) (store.Credentials, error) {
 	case err != nil && ctx.Err() != nil:
 		return none, &mpu.Error{Kind: mpu.Transient, Message: "no credentials", Err: ctx.Err()}
 	case err != nil:
-		return none, &mpu.Error{Kind: mpu.KindOf(err), Message: "no credentials", Err: err}
+		return none, &mpu.Error{Kind: mpu.KindOf(err), Err: err}
 	case got.AccessKeyID == "" || got.SecretAccessKey == "":
 		return none, &mpu.Error{Kind: mpu.Denied, Message: "no credentials", Hint: "set the access key ID and the secret"}
 	case strings.ContainsAny(got.AccessKeyID+got.SecretAccessKey+got.SessionToken, " \t\r\n\x00"):

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// A draft becomes a file when it is whole, so that nothing half written takes the place of what was there. The name - is
+// standard output; what is no ordinary file, such as a pipe, is written to as it is.
+type draft struct {
+	io.Writer
+	file   *os.File
+	name   string // as it was typed
+	target string // what the draft is to replace, empty if it is written to directly
+}
+
+// newDraft opens a draft, so that a name that cannot be written to is known before anything is done.
+func newDraft(name string, stdout io.Writer) (*draft, error) {
+	if name == "-" {
+		return &draft{Writer: stdout}, nil
+	}
+	target := resolved(name)
+	f, err := openDraft(target)
+	if err != nil {
+		return nil, usage(fmt.Errorf("cannot write %s: %w", name, bare(err)), "name a file in a folder that can be written to")
+	}
+	d := &draft{Writer: f, file: f, name: name}
+	if f.Name() != target {
+		d.target = target
+	}
+	return d, nil
+}
+
+func openDraft(target string) (*os.File, error) {
+	switch info, err := os.Stat(target); {
+	case err == nil && info.IsDir():
+		return nil, errors.New("it is a folder")
+	case err == nil && !info.Mode().IsRegular():
+		return os.OpenFile(target, os.O_WRONLY, 0)
+	}
+	return os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+"-*")
+}
+
+// resolved is the file that a name leads to, so that a link is kept and what it points to replaced.
+func resolved(name string) string {
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	if abs, err := filepath.Abs(name); err == nil {
+		return abs
+	}
+	return name
+}
+
+// bare leaves out of an error the name of a file that nobody has typed.
+func bare(err error) error {
+	var path *os.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
+}
+
+// keep gives the draft its name.
+func (d *draft) keep() error {
+	if d.file == nil {
+		return nil
+	}
+	var err error
+	if d.target != "" {
+		err = d.file.Chmod(0o644)
+	}
+	err = errors.Join(err, d.file.Close())
+	if err == nil && d.target != "" {
+		err = os.Rename(d.file.Name(), d.target)
+	}
+	if err != nil {
+		d.discard()
+		return fmt.Errorf("cannot write %s: %w", d.name, bare(err))
+	}
+	return nil
+}
+
+// discard takes back a draft that is of no use to anyone.
+func (d *draft) discard() {
+	if d != nil && d.file != nil {
+		d.file.Close()
+		if d.target != "" {
+			os.Remove(d.file.Name())
+		}
+	}
+}
+
+// differ refuses names that lead to one file, of which one would be lost.
+func differ(names ...string) error {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if name == "" || name == "-" {
+			continue
+		}
+		if target := resolved(name); seen[target] {
+			return usage(fmt.Errorf("%s is named twice", name), "name a file of its own for each")
+		}
+		seen[resolved(name)] = true
+	}
+	return nil
+}
