@@ -7,6 +7,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,9 @@ type Platform struct {
 	Layer store.Layer
 	// Stop, where it is set, ends runs early when it is done: nothing new is begun, and what is under way is finished.
 	Stop context.Context
+	// Concurrency is how many requests the platform has use for in flight, where the settings do not say how many there may be.
+	// Zero and whatever is above it mean janitor.DefaultWorkers.
+	Concurrency int
 	// PlanOnly lets nothing be aborted, whatever the settings say.
 	PlanOnly bool
 	// OpenQueue opens the queue that the settings name, for what is to be handed on to other runs. Nil: the platform has none,
@@ -89,6 +93,7 @@ func New(p Platform) (*Handler, error) {
 	if p.Log == nil {
 		p.Log = os.Stdout
 	}
+	settings.Concurrency = cmp.Or(settings.Concurrency, min(p.Concurrency, janitor.DefaultWorkers), janitor.DefaultWorkers)
 	lines := newLines(p.Log)
 	log := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: settings.LogLevel}))
 	p.Environ = nil // it holds secrets, and has been read

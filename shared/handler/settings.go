@@ -25,7 +25,7 @@ type Settings struct {
 	Buckets     []mpu.Request // what may be touched: buckets, each perhaps with a prefix
 	MinAge      time.Duration
 	MaxAborts   int
-	Concurrency int  // requests in flight, at most
+	Concurrency int  // requests in flight, at most; 0: as many as suit the platform
 	Uninspected bool // sweeps leave the parts of uploads alone, and go by their age
 	DeleteMedia bool
 	SQSPartial  bool
@@ -93,7 +93,7 @@ var Catalogue = []Setting{
 	{Name: "MAX_ABORTS", Default: "1000000", Meaning: "the most that one run aborts; the rest is deferred, not lost; a plan shows everything", set: func(s *Settings, v string) error {
 		return parseInto(&s.MaxAborts, v, strconv.Atoi, func(n int) bool { return n > 0 }, "a whole number above 0")
 	}},
-	{Name: "CONCURRENCY", Default: "256", Meaning: "the most requests in flight, shared by the buckets; how many one bears is found out", set: func(s *Settings, v string) error {
+	{Name: "CONCURRENCY", Default: "384", Meaning: "the most requests in flight, shared by the buckets; how many one bears is found out; on Lambda below 512 MB the default is three for every 4 MB, as many as its share of a CPU has use for", set: func(s *Settings, v string) error {
 		return parseInto(&s.Concurrency, v, strconv.Atoi, func(n int) bool { return n > 0 && n <= 1024 }, "a whole number from 1 to 1024")
 	}},
 	{Name: "INSPECT", Default: "true", Meaning: "`false` leaves out the look at the parts of what a sweep finds, which halves the requests: age then counts from the beginning of an upload, so that a slow live one is aborted as a lifecycle rule would, and the bytes are not known", set: func(s *Settings, v string) error {
@@ -146,7 +146,7 @@ var Catalogue = []Setting{
 // ParseSettings reads the environment, as os.Environ returns it. An unknown, malformed or contradictory variable is an
 // error that names it. Values of secrets are never part of an error.
 func ParseSettings(environ []string) (Settings, error) {
-	s := Settings{MinAge: janitor.DefaultMinAge, MaxAborts: janitor.DefaultMaxAborts, Concurrency: janitor.DefaultWorkers,
+	s := Settings{MinAge: janitor.DefaultMinAge, MaxAborts: janitor.DefaultMaxAborts,
 		Stores: map[string]StoreSettings{}}
 	values := map[string]string{}
 	for _, entry := range environ {

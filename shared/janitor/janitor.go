@@ -39,7 +39,8 @@ type Janitor struct {
 	// Workers is how many uploads of one request are in hand at once, at most. Zero means DefaultWorkers.
 	Workers int
 	// Uninspected leaves out the look at the parts of what a sweep finds: age then counts from initiation, which says
-	// nothing of an upload that is slow, and the bytes are not known. Uploads that a request names are looked at all the same.
+	// nothing of an upload that is slow, and the bytes are not known. What a request names by its ID or
+	// key, and what a plan names, is looked at all the same.
 	Uninspected bool
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -59,7 +60,7 @@ type Janitor struct {
 const (
 	DefaultMinAge    = 24 * time.Hour
 	DefaultMaxAborts = 1_000_000
-	DefaultWorkers   = 256
+	DefaultWorkers   = 384
 
 	sideBySide   = 8  // requests in hand at once
 	rounds       = 3  // aborts of one upload, at most
@@ -74,6 +75,9 @@ type Task struct {
 	// The request says which bucket they are in and since when nothing must have happened to them.
 	Uploads iter.Seq[mpu.Upload]
 }
+
+// isSweep reports whether nobody has named what the task is about.
+func (t Task) isSweep() bool { return t.Request.IsSweep() && t.Uploads == nil }
 
 // Run works the tasks off and reports. It returns when everything is done, or ahead of the context's deadline.
 func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
@@ -92,7 +96,7 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 	if r.report.Mode == "plan" && overlap(tasks) {
 		r.report.Note("requests overlap, so an upload that several of them name is counted once for each")
 	}
-	if j.Uninspected && slices.ContainsFunc(tasks, func(t Task) bool { return t.Request.UploadID == "" }) {
+	if j.Uninspected && slices.ContainsFunc(tasks, Task.isSweep) {
 		r.report.Note("uploads were not inspected: their age counts from initiation, so slow live ones may be among those that are too old, and bytes are not known")
 	}
 	if n := r.report.Totals.BytesUnconfirmed; n > 0 {
@@ -215,6 +219,7 @@ type job struct {
 	apply    bool
 	before   time.Time
 	named    bool         // the request names one upload by its ID
+	swept    bool         // it names neither an upload nor a key, and no plan does for it
 	denied   atomic.Int64 // refusals in a row
 	aborted  atomic.Int64 // aborts that were accepted
 	passes   int          // how often the listing has been read
@@ -265,6 +270,7 @@ func (r *run) job(task int, t Task, st *store.Store) *job {
 	j := &job{
 		run: r, task: task, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
 		before: cutoff(t.Request, r.minAge(), r.clock), named: t.Request.UploadID != "",
+		swept: t.isSweep(),
 	}
 	j.giveUp, j.stop = context.WithCancelCause(r.soft)
 	return j

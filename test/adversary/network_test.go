@@ -73,13 +73,14 @@ func newNetwork(t *testing.T, sb *sandbox.Sandbox) *network {
 		return &tls.Config{Certificates: []tls.Certificate{n.authority.issue(t, certificate{host: host})}}
 	}
 	// The client is the function's own: only where connections go, and whose certificates are believed, is changed.
-	n.client = wire.NewClient(wire.RequestTime)
-	transport := n.client.Transport.(*http.Transport)
-	transport.DialContext = wire.Timed(n.dial, wire.RequestTime)
-	transport.TLSClientConfig.RootCAs = n.authority.pool
-	transport.Proxy = nil
-	t.Cleanup(transport.CloseIdleConnections)
+	n.connect(t, n.dial, wire.RequestTime)
 	return n
+}
+
+// connect makes the function's client anew: connections are made by dial, and a request takes so long at most.
+func (n *network) connect(t *testing.T, dial wire.DialFunc, limit time.Duration) {
+	n.client = wire.NewClientOn(wire.Network{Dial: dial, Roots: n.authority.pool, Proxy: http.ProxyURL(nil)}, limit)
+	t.Cleanup(n.client.CloseIdleConnections)
 }
 
 var errNoRoute = errors.New("no route to host")

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/partsweep/partsweep/shared/store/wire"
 	"github.com/partsweep/partsweep/test/runtimes"
 	"github.com/partsweep/partsweep/test/sandbox"
 )
@@ -193,7 +192,7 @@ func TestDrips(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/%s", s, op, name), func(t *testing.T) {
 					t.Parallel()
 					w := newWorld(t)
-					w.client.Transport.(*http.Transport).DialContext = wire.Timed(w.dial, 100*time.Millisecond)
+					w.connect(t, w.dial, 100*time.Millisecond)
 					w.configure(t)
 					mine := w.seed(ours[s], "raw/a", "ID")
 					ctx, stop := context.WithCancel(t.Context())

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/partsweep/partsweep/shared/store/wire"
 	"github.com/partsweep/partsweep/test/sandbox"
 )
 
@@ -102,7 +103,7 @@ func TestNoTLS(t *testing.T) {
 	for _, s := range sandbox.Services {
 		w := newWorld(t)
 		mine := w.seed(ours[s], "raw/a", "ID")
-		w.client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+		w.connect(t, func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs, err := wired()
 			if err != nil {
 				return nil, err
@@ -110,7 +111,8 @@ func TestNoTLS(t *testing.T) {
 			io.WriteString(theirs, "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://evil.example/\r\nContent-Length: 0\r\n\r\n")
 			go io.Copy(io.Discard, &tap{Conn: theirs, network: w.network})
 			return ours, nil
-		}
+		}, wire.RequestTime)
+		w.configure(t)
 		_, err := w.run(t, failed(mine))
 		if says(t, err, "check the endpoint"); strings.Contains(w.overheard(), "Authorization") || len(w.sent()) > 0 {
 			t.Errorf("%s: overheard %q", s, w.overheard())

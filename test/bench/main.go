@@ -106,7 +106,11 @@ type measurement struct {
 	keep        bool // nothing is aborted
 }
 
-const workers = 256 // of bare, and what the function may have in flight
+// What the function has in flight, and so has bare: with all of a CPU, and with the share that 128 MB have.
+const (
+	workers      = 384
+	fewerWorkers = 96
+)
 
 func ours(event string, confined bool, settings ...string) contestant {
 	return contestant{"partsweep", func(ctx context.Context, b *bench, w workload) (cost, error) {
@@ -115,8 +119,12 @@ func ours(event string, confined bool, settings ...string) contestant {
 }
 
 func bareLoop(confined bool, more ...string) contestant {
-	return contestant{fmt.Sprintf("bare-%d", workers), func(ctx context.Context, b *bench, w workload) (cost, error) {
-		return b.peer(ctx, confined, append([]string{"bare", b.url, strconv.Itoa(w.Uploads), strconv.Itoa(workers)}, more...)...)
+	n := workers
+	if confined {
+		n = fewerWorkers
+	}
+	return contestant{fmt.Sprintf("bare-%d", n), func(ctx context.Context, b *bench, w workload) (cost, error) {
+		return b.peer(ctx, confined, append([]string{"bare", b.url, strconv.Itoa(w.Uploads), strconv.Itoa(n)}, more...)...)
 	}}
 }
 

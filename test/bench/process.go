@@ -99,6 +99,14 @@ func (b *bench) command(ctx context.Context, confined bool, name string, args ..
 	return exec.CommandContext(ctx, name, args...)
 }
 
+// memory is the function's, in MB: one that has little of a CPU, or one that takes what it can get.
+func memory(confined bool) string {
+	if confined {
+		return "128"
+	}
+	return "512"
+}
+
 // ours has the Lambda function sweep, in a process of its own, under its own runtime API. It takes the load server for a
 // proxy in front of AWS: of a server that is not AWS's own, it would read more, to be sure that nothing is left out.
 func (b *bench) ours(ctx context.Context, confined bool, event string, settings ...string) (cost, error) {
@@ -120,7 +128,7 @@ func (b *bench) ours(ctx context.Context, confined bool, event string, settings 
 	cmd.Stdout = log
 	role := runtimes.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}
 	cmd.Env = append(append(host.Environ(role), "PARTSWEEP_BUCKETS=s3://bench", "PARTSWEEP_MODE=apply",
-		"PARTSWEEP_S3_ENDPOINT=http://s3.us-east-1.amazonaws.com", "PARTSWEEP_S3_PATH_STYLE=true", "HTTP_PROXY="+b.url), settings...)
+		"PARTSWEEP_S3_ENDPOINT=http://s3.us-east-1.amazonaws.com", "PARTSWEEP_S3_PATH_STYLE=true", "HTTP_PROXY="+b.url, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE="+memory(confined)), settings...)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return cost{}, err

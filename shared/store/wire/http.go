@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -39,34 +40,33 @@ const (
 	userAgent = "partsweep"
 )
 
+// A Network is what requests go over. The zero value is this machine's own.
+type Network struct {
+	Dial  DialFunc                              // default: net.Dialer's
+	Roots *x509.CertPool                        // whose certificates are believed; default: the system's
+	Proxy func(*http.Request) (*url.URL, error) // default: from the environment
+}
+
 // NewClient returns a client as partsweep wants it: HTTP/1.1, enough kept connections for hundreds of requests in flight to
 // one host, certificates verified, no cookies, no redirects, proxies from the environment. Every wait is bounded: a request
 // and its whole answer take no longer than limit.
-func NewClient(limit time.Duration) *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
-	var protocols http.Protocols
-	protocols.SetHTTP1(true) // the stores speak nothing else, and one slow answer must not hold up the others
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            Timed(dialer.DialContext, limit),
-			TLSHandshakeTimeout:    5 * time.Second,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			IdleConnTimeout:        limit - limit/6, // before its time is up
-			MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConns:           1024,
-			MaxIdleConnsPerHost:    512,
-			DisableCompression:     true, // a bound on bytes read is then a bound on bytes held
-			Protocols:              &protocols,
-		},
-		CheckRedirect: noRedirect,
+func NewClient(limit time.Duration) *http.Client { return NewClientOn(Network{}, limit) }
+
+// NewClientOn returns the same client on another network.
+func NewClientOn(n Network, limit time.Duration) *http.Client {
+	if n.Dial == nil {
+		n.Dial = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext
 	}
+	if n.Proxy == nil {
+		n.Proxy = http.ProxyFromEnvironment
+	}
+	return &http.Client{Transport: newDirect(n, limit), CheckRedirect: noRedirect}
 }
 
-// Timed gives every request on the connections that dial makes so much time, or up to a tenth less, from when it is written until
+// timed gives every request on the connections that dial makes so much time, or up to a tenth less, from when it is written until
 // its answer has been read, and as much to what goes on before the first. It costs next to nothing of what a context with a
 // deadline for each request does, and bounds the same, since a connection carries one request at a time.
-func Timed(dial DialFunc, limit time.Duration) DialFunc {
+func timed(dial DialFunc, limit time.Duration) DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
@@ -166,7 +166,7 @@ func readAll(resp *http.Response, most int64) ([]byte, error) {
 //
 // It uses the client's transport and nothing else of it. The rest of http.Client is there for redirects, cookies and
 // credentials in URLs, none of which there may be, and it parses a Location that nobody follows: one that cannot be parsed
-// would cost the whole answer, and be quoted in the error. Its Timeout would be a context for every request; see [Timed].
+// would cost the whole answer, and be quoted in the error. Its Timeout would be a context for every request; see timed.
 func Send(ctx context.Context, c *http.Client, req *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failed(ctx, 0, err)

@@ -200,10 +200,9 @@ func TestDoFailures(t *testing.T) {
 	tlsServer.StartTLS()
 	t.Cleanup(tlsServer.Close)
 	slow := NewClient(20 * time.Millisecond)
-	noName := NewClient(RequestTime)
-	noName.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+	noName := NewClientOn(Network{Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: "b.example", IsNotFound: true}
-	}
+	}}, RequestTime)
 	for _, tt := range []struct {
 		name   string
 		url    string
@@ -213,7 +212,7 @@ func TestDoFailures(t *testing.T) {
 	}{
 		{"slow server", s.URL + "/hang", slow, mpu.Transient, nil},
 		{"byte by byte", s.URL + "/drip", slow, mpu.Transient, nil},
-		{"cut", s.URL + "/cut", nil, mpu.Transient, io.EOF},
+		{"cut", s.URL + "/cut", nil, mpu.Transient, io.ErrUnexpectedEOF},
 		{"less than promised", s.URL + "/short", nil, mpu.Transient, io.ErrUnexpectedEOF},
 		{"cut between chunks", s.URL + "/chunks", nil, mpu.Transient, io.ErrUnexpectedEOF},
 		{"refused", refused.URL, nil, mpu.Transient, nil},

@@ -1,0 +1,414 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// direct is an HTTP/1.1 transport in which the goroutine that asks also writes the request and reads its answer. net/http gives
+// each connection two goroutines, which pass every request on and back: of small requests by the hundred thousand, that is a
+// quarter of all CPU, and the stacks are a good part of the memory. net/http still reads the answers.
+//
+// One call is one request on one connection: nothing is sent twice. What it does not do goes to others: proxies that need a
+// tunnel.
+type direct struct {
+	dial    DialFunc
+	tls     *tls.Config
+	proxy   func(*http.Request) (*url.URL, error)
+	others  http.RoundTripper // for what goes through a tunnel
+	limit   time.Duration     // how long a request and its answer may take; dial sees to it
+	maxIdle time.Duration     // how long an unused connection is kept
+
+	mu    sync.Mutex
+	idle  map[string][]*link // by where they lead to; the one that was used last is the last
+	sweep *time.Timer        // closes what has been idle for too long; nil if nothing is idle
+}
+
+const (
+	handshakeTime = 5 * time.Second
+	suspicious    = 250 * time.Millisecond // after which a kept connection is looked at before it is used: the other end may have closed it
+	lookTime      = time.Millisecond
+	maxInterim    = 5 // answers before the answer (RFC 9110, 15.2)
+	linkBuffer    = 2 << 10
+)
+
+func newDirect(n Network, limit time.Duration) *direct {
+	dial := timed(n.Dial, limit)
+	idle := limit - limit/6 // before its time is up
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.Roots}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // the stores speak nothing else, and one slow answer must not hold up the others
+	return &direct{
+		dial: dial, tls: config, proxy: n.Proxy, limit: limit, maxIdle: idle, idle: map[string][]*link{},
+		others: &http.Transport{
+			Proxy: n.Proxy, DialContext: dial, TLSHandshakeTimeout: handshakeTime, TLSClientConfig: config.Clone(), Protocols: &protocols,
+			IdleConnTimeout: idle, MaxResponseHeaderBytes: maxHeader, MaxIdleConns: 1024, MaxIdleConnsPerHost: 512,
+			DisableCompression: true, // a bound on bytes read is then a bound on bytes held
+		},
+	}
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
+	proxy, err := d.proxy(req)
+	if err != nil {
+		return nil, errors.Join(err, closeBody(req))
+	}
+	if proxy != nil && (proxy.Scheme != "http" || proxy.User != nil || req.URL.Scheme != "http") {
+		return d.others.RoundTrip(req)
+	}
+	l, err := d.take(req, proxy)
+	if err != nil {
+		return nil, errors.Join(err, closeBody(req))
+	}
+	l.unhook = context.AfterFunc(req.Context(), l.cut)
+	resp, err := l.exchange(req, proxy != nil)
+	if err != nil {
+		l.drop()
+		return nil, err
+	}
+	if resp.Body == http.NoBody {
+		l.putBack(resp)
+		return resp, nil
+	}
+	resp.Body = &answer{body: resp.Body, link: l, resp: resp}
+	return resp, nil
+}
+
+func closeBody(req *http.Request) error {
+	if req.Body == nil {
+		return nil
+	}
+	return req.Body.Close()
+}
+
+// take returns a connection to where a request goes, a kept one if there is one that still stands.
+func (d *direct) take(req *http.Request, proxy *url.URL) (*link, error) {
+	to := req.URL
+	if proxy != nil {
+		to = proxy
+	}
+	key := to.Scheme + "://" + to.Host
+	for {
+		l := d.pop(key)
+		if l == nil {
+			return d.connect(req.Context(), to, key)
+		}
+		if l.stands() {
+			return l, nil
+		}
+		l.Close()
+	}
+}
+
+func (d *direct) pop(key string) *link {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := d.idle[key]
+	if len(list) == 0 {
+		return nil
+	}
+	l := list[len(list)-1]
+	list[len(list)-1] = nil
+	d.idle[key] = list[:len(list)-1]
+	return l
+}
+
+func (d *direct) connect(ctx context.Context, to *url.URL, key string) (*link, error) {
+	port := to.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[to.Scheme]
+	}
+	if to.Hostname() == "" || port == "" {
+		return nil, fmt.Errorf("no address in %q", key)
+	}
+	conn, err := d.dial(ctx, "tcp", net.JoinHostPort(to.Hostname(), port))
+	if err != nil {
+		return nil, err
+	}
+	if to.Scheme == "https" {
+		ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+		defer cancel()
+		config := d.tls.Clone()
+		config.ServerName = to.Hostname()
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		conn = secure
+	}
+	l := &link{Conn: conn, home: d, key: key, room: -1}
+	l.br = bufio.NewReaderSize(l, linkBuffer)
+	return l, nil
+}
+
+// keep keeps a connection for the next request.
+func (d *direct) keep(l *link) {
+	l.since = time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.idle[l.key] = append(d.idle[l.key], l)
+	if d.sweep == nil {
+		d.sweep = time.AfterFunc(d.maxIdle, d.closeIdle)
+	}
+}
+
+// closeIdle closes the connections that nobody has used for too long.
+func (d *direct) closeIdle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	oldest := time.Now()
+	limit := oldest.Add(-d.maxIdle)
+	for key, list := range d.idle {
+		n := 0
+		for n < len(list) && !list[n].since.After(limit) { // they lie in the order in which they were put back
+			list[n].Close()
+			n++
+		}
+		if list = append([]*link(nil), list[n:]...); len(list) == 0 {
+			delete(d.idle, key)
+			continue
+		}
+		d.idle[key] = list
+		if list[0].since.Before(oldest) {
+			oldest = list[0].since
+		}
+	}
+	if d.sweep = nil; len(d.idle) > 0 {
+		d.sweep = time.AfterFunc(max(time.Until(oldest.Add(d.maxIdle)), time.Second), d.closeIdle)
+	}
+}
+
+// CloseIdleConnections closes what is kept; http.Client looks for it.
+func (d *direct) CloseIdleConnections() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, list := range d.idle {
+		for _, l := range list {
+			l.Close()
+		}
+	}
+	clear(d.idle)
+}
+
+// A link is a connection, which carries one request at a time.
+type link struct {
+	net.Conn
+	home   *direct
+	key    string
+	br     *bufio.Reader
+	room   int         // bytes that an answer's head may still have, -1 while there is no limit
+	unhook func() bool // from the context of the request
+	since  time.Time   // when it was put back
+}
+
+var errHeader = fmt.Errorf("the answer's headers exceeded %d KiB", maxHeader>>10)
+
+// Read implements [io.Reader] for the buffer of answers.
+func (l *link) Read(p []byte) (int, error) {
+	if l.room == 0 {
+		return 0, errHeader
+	}
+	if l.room > 0 && len(p) > l.room {
+		p = p[:l.room]
+	}
+	n, err := l.Conn.Read(p)
+	if l.room > 0 {
+		l.room -= n
+	}
+	return n, err
+}
+
+// cut ends what is under way. The connection is of no more use.
+func (l *link) cut() { l.Conn.SetDeadline(time.Unix(1, 0)) }
+
+// drop closes a connection.
+func (l *link) drop() {
+	l.unhook()
+	l.Close()
+}
+
+// putBack keeps a connection whose answer has been read, unless one of the two ends will not have it.
+func (l *link) putBack(resp *http.Response) {
+	if !l.unhook() || resp.Close || l.br.Buffered() > 0 || resp.StatusCode == http.StatusSwitchingProtocols {
+		l.Close()
+		return
+	}
+	l.home.keep(l)
+}
+
+// stands reports whether a kept connection can be used: nothing has come on it that nobody asked for, least of all its end.
+// A look takes a millisecond, so that it is worth its while only after some time.
+func (l *link) stands() bool {
+	switch idle := time.Since(l.since); {
+	case idle >= l.home.maxIdle:
+		return false
+	case idle < suspicious:
+		return true
+	}
+	if l.Conn.SetDeadline(time.Now().Add(lookTime)) != nil {
+		return false
+	}
+	_, err := l.br.Peek(1)
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() && l.Conn.SetDeadline(time.Now().Add(l.home.limit)) == nil
+}
+
+// exchange writes a request and reads the head of its answer.
+func (l *link) exchange(req *http.Request, proxied bool) (*http.Response, error) {
+	err := l.write(req, proxied)
+	if err := errors.Join(err, closeBody(req)); err != nil {
+		return nil, err
+	}
+	if err := req.Context().Err(); err != nil { // writing may have moved the deadline that cut has set
+		return nil, err
+	}
+	for range maxInterim {
+		l.room = maxHeader
+		resp, err := http.ReadResponse(l.br, req)
+		l.room = -1
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, nil
+		}
+	}
+	return nil, errors.New("one interim answer after the other")
+}
+
+// write writes a request, as RFC 9112 has it, in one piece, so that none goes out that is not whole.
+func (l *link) write(req *http.Request, proxied bool) error {
+	m := messages.Get().(*message)
+	defer m.release()
+	if err := m.compose(req, proxied); err != nil {
+		return err
+	}
+	_, err := l.Conn.Write(m.text)
+	return err
+}
+
+var messages = sync.Pool{New: func() any { return &message{text: make([]byte, 0, 2<<10)} }}
+
+// A message is a request while it is written. It refuses what would make another line of its head.
+type message struct {
+	text []byte
+	err  error
+}
+
+func (m *message) release() {
+	if cap(m.text) <= maxSmall {
+		m.text, m.err = m.text[:0], nil
+		messages.Put(m)
+	}
+}
+
+func (m *message) compose(req *http.Request, proxied bool) error {
+	host := req.Host
+	if host == "" {
+		host = req.URL.Host
+	}
+	m.add(req.Method, " ")
+	if proxied {
+		m.add(req.URL.Scheme, "://")
+		m.add(host, "")
+	}
+	m.add(req.URL.RequestURI(), " HTTP/1.1\r\n")
+	m.field("Host", host)
+	for name, values := range req.Header {
+		switch name {
+		case "Host", "Content-Length", "Transfer-Encoding", "Trailer", "Connection": // they are this transport's to say
+			continue
+		}
+		for _, v := range values {
+			m.field(name, v)
+		}
+	}
+	length := req.ContentLength
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		length = 0
+	case length < 0 || length == 0 && req.Method != http.MethodGet && req.Method != http.MethodHead:
+		return errors.New("a request whose body has no known length")
+	}
+	if length > 0 || req.Method != http.MethodGet && req.Method != http.MethodHead && req.Method != http.MethodDelete {
+		m.field("Content-Length", strconv.FormatInt(length, 10))
+	}
+	m.text = append(m.text, "\r\n"...)
+	if m.err == nil && length > 0 {
+		m.err = m.addBody(req.Body, length)
+	}
+	return m.err
+}
+
+func (m *message) addBody(body io.Reader, length int64) error {
+	text, err := io.ReadAll(io.LimitReader(body, length))
+	if err == nil && int64(len(text)) != length {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("the request's body of %d bytes: %w", length, err)
+	}
+	m.text = append(m.text, text...)
+	return nil
+}
+
+func (m *message) field(name, value string) {
+	m.add(name, ": ")
+	m.add(value, "\r\n")
+}
+
+// add adds a text that came from outside, and what stands behind it.
+func (m *message) add(text, behind string) {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' && c != '\t' || c == 0x7f {
+			m.err = fmt.Errorf("byte %#x in the head of a request", c)
+		}
+	}
+	m.text = append(append(m.text, text...), behind...)
+}
+
+// An answer is an answer's body. Read to its end, it gives the connection back; closed before, it closes that.
+type answer struct {
+	body io.Reader
+	link *link
+	resp *http.Response
+	err  error
+}
+
+// Read implements [io.Reader].
+func (a *answer) Read(p []byte) (int, error) {
+	if a.err != nil {
+		return 0, a.err
+	}
+	n, err := a.body.Read(p)
+	switch a.err = err; {
+	case err == io.EOF:
+		a.link.putBack(a.resp)
+	case err != nil:
+		a.link.drop()
+	}
+	return n, err
+}
+
+var errClosed = errors.New("the answer has been closed")
+
+// Close implements [io.Closer].
+func (a *answer) Close() error {
+	if a.err == nil {
+		a.err = errClosed
+		a.link.drop()
+	}
+	return nil
+}
