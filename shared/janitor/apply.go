@@ -59,7 +59,7 @@ func (j *job) unproven() bool { return j.store.Foreign() && (j.passes > 0 || !j.
 
 // inspect looks at an upload's parts and decides.
 func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
-	if j.Uninspected && !j.named && !u.Initiated.IsZero() {
+	if j.Uninspected && j.swept && !u.Initiated.IsZero() {
 		return judge(u, store.Parts{}, j.before), store.Parts{}, nil
 	}
 	parts, err := j.store.Parts(j.ctx, u)

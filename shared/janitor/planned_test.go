@@ -53,6 +53,20 @@ func TestPlannedUploads(t *testing.T) {
 	}
 }
 
+// Without inspection a plan is looked at all the same: it was made some time ago.
+func TestPlannedUploadsAreInspected(t *testing.T) {
+	m := &storetest.Memory{}
+	m.Add(upload("stale", "s", 72*time.Hour), part(100, 70*time.Hour))
+	m.Add(upload("active", "a", 72*time.Hour), part(7, time.Minute))
+	j := janitorOver(m)
+	j.Uninspected = true
+	planned := []mpu.Upload{upload("stale", "s", 72*time.Hour), upload("active", "a", 72*time.Hour)}
+	r := j.Run(t.Context(), []Task{{Request: mpu.Request{Bucket: planned[0].Bucket, Before: j.now().Add(-48 * time.Hour)}, Uploads: slices.Values(planned)}})
+	if got := ids(m.Left()); got != "a" || r.Err() != nil || r.Totals.BytesFreed != 100 || len(r.Notes) != 0 {
+		t.Errorf("left %q, %v, %+v, notes %q", got, r.Err(), r.Totals, r.Notes)
+	}
+}
+
 // A brake leaves the rest of a plan to the plan: nothing that goes beyond it is handed on.
 func TestPlannedUploadsAreCapped(t *testing.T) {
 	m := &storetest.Memory{}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -97,7 +98,7 @@ func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) erro
 		return &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: b.String(), Err: err}
 	}
 	now, err := st.Lifecycle(ctx, b)
-	if err == nil && !bytes.Equal(now.Document, c.old.Document) {
+	if err == nil && (!bytes.Equal(now.Document, c.old.Document) || now.Minimum != c.old.Minimum) {
 		err = ErrChanged
 	}
 	if err != nil {
@@ -106,7 +107,11 @@ func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) erro
 	if err := st.PutLifecycle(ctx, b, c.new); err != nil {
 		return fail(err)
 	}
-	want, err := Parse(c.new.Document)
+	old, err := Parse(c.old.Document)
+	if err != nil {
+		return fail(err)
+	}
+	added, err := Parse([]byte("<LifecycleConfiguration>" + c.Rule + "</LifecycleConfiguration>"))
 	if err != nil {
 		return fail(err)
 	}
@@ -117,7 +122,7 @@ func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) erro
 			return fail(err)
 		}
 		have, err := Parse(now.Document)
-		switch lost := missing(want, have); {
+		switch lost := missing(old, added[0], have); {
 		case err != nil:
 			return fail(err)
 		case len(lost) == 0:
@@ -133,19 +138,23 @@ func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) erro
 	}
 }
 
-// missing returns the IDs of rules that should be there and are not. A service may give rules an ID or another order.
-func missing(want, have []Rule) (lost []string) {
-	left := map[Rule]int{}
-	for _, r := range have {
-		left[r]++
-		r.ID = ""
-		left[r]++
-	}
-	for _, r := range want {
-		if left[r] == 0 {
-			lost = append(lost, r.ID)
+// missing returns the IDs of rules that should be there and are not. The service wrote the old ones itself before, and so writes
+// them as it did then, but for an ID where they had none. The new one it may write in a way of its own.
+func missing(old []Rule, added Rule, have []Rule) (lost []string) {
+	left := slices.Clone(have)
+	find := func(want Rule, same func(Rule) bool) {
+		i := slices.IndexFunc(left, same)
+		if i < 0 {
+			lost = append(lost, want.ID)
+			return
 		}
-		left[r]--
+		left = slices.Delete(left, i, i+1)
 	}
+	for _, want := range old {
+		find(want, func(r Rule) bool { return r.all == want.all && (want.ID == "" || want.ID == r.ID) })
+	}
+	find(added, func(r Rule) bool {
+		return r.ID == added.ID && r.Prefix == added.Prefix && r.Days == added.Days && r.Enabled && r.Aborts && !r.Narrow
+	})
 	return lost
 }

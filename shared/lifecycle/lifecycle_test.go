@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -160,8 +161,70 @@ func TestParse(t *testing.T) {
 		{"a date, OSS", rule(oss + "<CreatedBeforeDate>2026-01-02T00:00:00.000Z</CreatedBeforeDate></AbortMultipartUpload>"), Rule{Prefix: "a/", Enabled: true, Aborts: true, Old: true, Date: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}},
 	} {
 		got, err := Parse([]byte(tt.text))
+		if len(got) == 1 && got[0].all == "" {
+			t.Errorf("%s: nothing is kept of the rest", tt.name)
+		}
+		for i := range got {
+			got[i].all = "" // see TestMissing
+		}
 		if err != nil || len(got) != 1 || got[0] != tt.want {
 			t.Errorf("%s: %v %+v, want %+v", tt.name, err, got, tt.want)
+		}
+	}
+}
+
+// What a service says after a rule was added is held against what it said before: nothing may be lost, nor be another.
+func TestMissing(t *testing.T) {
+	const added = `<Rule><ID>new</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>`
+	const one = `<Rule><ID>one</ID><Prefix>logs/</Prefix><Status>Enabled</Status><Expiration><Days>30</Days></Expiration></Rule>`
+	const two = `<Rule><Filter/><Status>Enabled</Status><Transition><Days>30</Days><StorageClass>IA</StorageClass></Transition><Transition><Days>60</Days><StorageClass>COLD</StorageClass></Transition></Rule>`
+	parse := func(rules string) []Rule {
+		all, err := Parse([]byte("<LifecycleConfiguration>" + rules + "</LifecycleConfiguration>"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	for _, tt := range []struct {
+		name, old, now string
+		want           string // the IDs of what is missing
+	}{
+		{"all there", one + two, one + two + added, `[]`},
+		{"in another order", one + two, added + two + one, `[]`},
+		{"with other blanks", one, strings.NewReplacer("><Status", ">\n  <Status", "Status><", "Status>\n<").Replace(one+added), `[]`},
+		{"an ID given to a rule that had none", two, strings.Replace(two, "<Rule>", "<Rule><ID>x</ID>", 1) + added, `[]`},
+		{"the new one in the older way (Ceph)", one, one + strings.NewReplacer("<Filter>", "", "</Filter>", "").Replace(added), `[]`},
+		{"the new one is not there", one, one, `["new"]`},
+		{"the new one for fewer uploads", one, one + strings.Replace(added, "<Prefix>", "<Prefix>a/", 1), `["new"]`},
+		{"the new one is off", one, one + strings.Replace(added, "Enabled", "Disabled", 1), `["new"]`},
+		{"an old one is lost", one + two, two + added, `["one"]`},
+		{"one without an ID is lost", one + two, one + added, `[""]`},
+		{"one of two alike is lost", two + two, two + added, `[""]`},
+		{"an old one is another", one, strings.Replace(one, ">30<", ">1<", 1) + added, `["one"]`},
+		{"an old one has another name", one, strings.Replace(one, ">one<", ">uno<", 1) + added, `["one"]`},
+		{"two values have changed places", two, strings.NewReplacer(">30<", ">60<", ">60<", ">30<").Replace(two) + added, `[""]`},
+	} {
+		if got := fmt.Sprintf("%q", missing(parse(tt.old), parse(added)[0], parse(tt.now))); got != tt.want {
+			t.Errorf("%s: missing %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// A document without rules may hold something else all the same, which stays.
+func TestMergeKeepsWhatIsNoRule(t *testing.T) {
+	for old, kept := range map[string]bool{
+		"": false, "<LifecycleConfiguration/>": false, "<?xml version='1.0'?>\n<LifecycleConfiguration>\n</LifecycleConfiguration>": false,
+		"<LifecycleConfiguration><Unknown/></LifecycleConfiguration>":             true,
+		"<LifecycleConfiguration><!-- keep --></LifecycleConfiguration>":          true,
+		"<LifecycleConfiguration><Rules><Rule/></Rules></LifecycleConfiguration>": true,
+	} {
+		merged, rule, err := Merge("s3", []byte(old), "", 7)
+		if err != nil {
+			t.Errorf("%s: %v", old, err)
+			continue
+		}
+		if left := strings.Replace(string(merged), rule, "", 1); kept && left != old {
+			t.Errorf("%s: of it is left %s", old, left)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func Merge(store string, old []byte, prefix string, days int) (merged []byte, ru
 		return nil, "", errors.New(other)
 	}
 	rule = write(store, rules, prefix, days)
-	if len(rules) == 0 {
+	if hollow(old) {
 		merged = []byte("<LifecycleConfiguration>" + rule + "</LifecycleConfiguration>")
 	} else {
 		end, err := endOf(old)
@@ -48,6 +48,31 @@ func Merge(store string, old []byte, prefix string, days int) (merged []byte, ru
 		return nil, "", errors.Join(errors.New("the rule cannot be added to this lifecycle safely; add it by hand"), err)
 	}
 	return merged, rule, nil
+}
+
+// hollow reports whether nothing stands in a document, not even a comment.
+func hollow(text []byte) bool {
+	dec := xml.NewDecoder(bytes.NewReader(text))
+	for depth := 0; ; {
+		token, err := dec.Token()
+		switch token := token.(type) {
+		case nil:
+			return err == io.EOF
+		case xml.StartElement:
+			if depth++; depth > 1 {
+				return false
+			}
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if len(bytes.TrimSpace(token)) > 0 {
+				return false
+			}
+		case xml.ProcInst:
+		default:
+			return false
+		}
+	}
 }
 
 // conflict says which rule does not let another stand beside it, empty for none. OBS refuses rules whose prefixes overlap,

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +26,8 @@ type Rule struct {
 	Date    time.Time // OSS: uploads initiated before then
 	Narrow  bool      // something besides the prefix narrows it: a tag, a size, an exception
 	Old     bool      // its prefix stands outside of a filter, the older of two ways
+
+	all string // every element of it but the ID, with its text and attributes, in one form
 }
 
 // document is as much of the four services' LifecycleConfiguration as there is to read.
@@ -75,9 +78,13 @@ func Parse(text []byte) ([]Rule, error) {
 	if err != io.EOF {
 		return nil, fmt.Errorf("the lifecycle cannot be read: %w", err)
 	}
+	all, err := elements(text)
+	if err != nil {
+		return nil, fmt.Errorf("the lifecycle cannot be read: %w", err)
+	}
 	rules := make([]Rule, len(d.Rules))
 	for i, x := range d.Rules {
-		r := Rule{ID: x.ID, Enabled: x.Status == "Enabled", Narrow: x.Tag != nil}
+		r := Rule{ID: x.ID, all: all[i], Enabled: x.Status == "Enabled", Narrow: x.Tag != nil}
 		if x.Prefix != nil {
 			r.Prefix, r.Old = *x.Prefix, x.Filter == nil
 		}
@@ -98,6 +105,58 @@ func Parse(text []byte) ([]Rule, error) {
 		rules[i] = r
 	}
 	return rules, nil
+}
+
+// An element is one of a rule's, with what stands in it.
+type element struct {
+	said   string // its name, attributes and text
+	within []element
+}
+
+// String writes an element in a form that does not depend on blanks and on the order of what stands in it.
+func (e element) String() string {
+	var within []string
+	for _, x := range e.within {
+		within = append(within, x.String())
+	}
+	slices.Sort(within)
+	return e.said + "{" + strings.Join(within, "") + "}"
+}
+
+// elements returns each rule of a document without its ID, in one form.
+func elements(text []byte) (rules []string, err error) {
+	dec := xml.NewDecoder(bytes.NewReader(text))
+	var open []element // the document, a rule, …
+	for {
+		token, err := dec.Token()
+		if err == io.EOF {
+			return rules, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			said := token.Name.Local
+			for _, a := range token.Attr {
+				said += fmt.Sprintf(" %s=%q", a.Name.Local, a.Value)
+			}
+			open = append(open, element{said: said})
+		case xml.CharData:
+			if said := strings.TrimSpace(string(token)); said != "" && len(open) > 2 {
+				open[len(open)-1].said += ":" + said
+			}
+		case xml.EndElement:
+			e := open[len(open)-1]
+			open = open[:len(open)-1]
+			switch {
+			case len(open) == 1 && token.Name.Local == "Rule":
+				rules = append(rules, e.String())
+			case len(open) > 1 && (len(open) != 2 || token.Name.Local != "ID"):
+				open[len(open)-1].within = append(open[len(open)-1].within, e)
+			}
+		}
+	}
 }
 
 // Covers reports whether every upload below a prefix, old or new, is aborted by the rule some day.

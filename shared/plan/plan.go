@@ -148,12 +148,16 @@ func Read(text []byte) (*File, error) {
 	switch {
 	case n == 0:
 		return nil, invalid(1, errors.New("the file is empty; make the plan again"))
+	case r.Header.Plan != Version:
+		return nil, invalid(1, errNoPlan)
 	case !r.End.End:
 		return nil, invalid(n, errCut)
 	}
 	r.group()
 	return r.File, nil
 }
+
+var errNoPlan = errors.New("this is no plan; make one with partsweep plan -o FILE")
 
 var errCut = errors.New("the file ends before the plan does, so it may have been cut; make the plan again")
 
@@ -194,7 +198,7 @@ func (r *reader) readHeader(raw []byte) error {
 	var version struct{ Plan int }
 	switch err := json.NewDecoder(bytes.NewReader(raw)).Decode(&version); {
 	case err != nil || version.Plan == 0:
-		return errors.New("this is no plan; make one with partsweep plan -o FILE")
+		return errNoPlan
 	case version.Plan != Version:
 		return fmt.Errorf("version %d of a plan, and this knows version %d only; make the plan again", version.Plan, Version)
 	}
@@ -299,8 +303,32 @@ func strict(raw []byte, into any) error {
 	if err := dec.Decode(into); err != nil {
 		return inWords(raw, err)
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return errors.New("more than one object stands on the line; one upload is one line")
+	}
+	return once(raw)
+}
+
+// once refuses a name that stands twice in an object, however it is spelt: of the two, a reader takes one and a person may see
+// the other.
+func once(raw []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.Token() // the object's beginning, which has been read once
+	seen := map[string]bool{}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		lower := strings.ToLower(fmt.Sprint(name))
+		if seen[lower] {
+			return fmt.Errorf("field %q stands there twice", name)
+		}
+		seen[lower] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type FC struct {
 
 // OpenFC returns the queue of the function that is running.
 func OpenFC(self SelfFunc) *FC {
-	return &FC{self: self, client: &http.Client{Timeout: sendTime}, pause: 200 * time.Millisecond}
+	return &FC{self: self, client: newClient(), pause: 200 * time.Millisecond}
 }
 
 // Send implements [Queue].

@@ -2,7 +2,10 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -36,6 +39,7 @@ func (q *SCF) Send(ctx context.Context, messages []Message) (taken int, err erro
 		return 0, err
 	}
 	client := common.NewCommonClient(common.NewTokenCredential(f.AccessKeyID, f.SecretAccessKey, f.SessionToken), f.Region, q.profile)
+	client.WithHttpTransport(unmoved{http.DefaultTransport})
 	return invoke(ctx, messages, q.pause, func(ctx context.Context, body []byte) error {
 		request := tchttp.NewCommonRequest("scf", "2018-04-16", "Invoke")
 		request.SetContext(ctx)
@@ -43,10 +47,42 @@ func (q *SCF) Send(ctx context.Context, messages []Message) (taken int, err erro
 			"FunctionName": f.Name, "Namespace": f.Namespace, "InvocationType": "Event", "ClientContext": string(body),
 		})
 		if err == nil {
-			err = client.Send(request, tchttp.NewCommonResponse())
+			err = send(client, request)
 		}
 		return q.failed(f, err)
 	})
+}
+
+// send sends a request, and believes only an answer that says which request it answers. The vendor's client takes any answer for
+// good that names no error, and panics over some.
+func send(client *common.Client, request *tchttp.CommonRequest) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the answer cannot be read")
+		}
+	}()
+	response := tchttp.NewCommonResponse()
+	if err := client.Send(request, response); err != nil {
+		return err
+	}
+	var a struct{ Response struct{ RequestId string } }
+	if json.Unmarshal(response.GetBody(), &a) != nil || a.Response.RequestId == "" {
+		return errors.New("the answer says nothing")
+	}
+	return nil
+}
+
+// unmoved refuses redirects, which the vendor's client would follow; see newClient.
+type unmoved struct{ next http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (u unmoved) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := u.next.RoundTrip(req)
+	if err == nil && resp.StatusCode/100 == 3 {
+		resp.Body.Close()
+		return nil, fmt.Errorf("HTTP %d: a redirect, which is not followed", resp.StatusCode)
+	}
+	return resp, err
 }
 
 // failed judges an error by the first word of its code (cloud.tencent.com/document/product/583/17238).

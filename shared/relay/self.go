@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
@@ -24,6 +25,12 @@ type SelfFunc func(ctx context.Context) (Function, error)
 
 // Self is the word for the function's own asynchronous invocation, in place of a queue's URL.
 const Self = "self"
+
+// newClient is a client that follows nobody: a message that is sent on without its body is lost, and a token that is sent to
+// another host is given away.
+func newClient() *http.Client {
+	return &http.Client{Timeout: sendTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
 
 // invoke sends messages one by one, and again what the platform was too busy for. Once is one request.
 func invoke(ctx context.Context, messages []Message, pause time.Duration, once func(ctx context.Context, body []byte) error) (taken int, err error) {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,6 +165,46 @@ func TestInvokeSelf(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// An answer that says nothing is no success, and a redirect is not followed: the token would go with it, and the message would not.
+func TestInvokeSelfIsNotFooled(t *testing.T) {
+	var followed atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		followed.Add(1)
+		w.WriteHeader(http.StatusAccepted)
+		io.WriteString(w, `{"Response":{"RequestId":"elsewhere"}}`)
+	}))
+	defer elsewhere.Close()
+	for _, p := range platforms {
+		for name, say := range map[string]func(w http.ResponseWriter){
+			"nothing":           func(w http.ResponseWriter) {},
+			"null":              func(w http.ResponseWriter) { io.WriteString(w, "null") },
+			"an empty object":   func(w http.ResponseWriter) { io.WriteString(w, "{}") },
+			"an empty response": func(w http.ResponseWriter) { io.WriteString(w, `{"Response":{}}`) },
+			"no response":       func(w http.ResponseWriter) { io.WriteString(w, `{"Response":null}`) },
+			"a page":            func(w http.ResponseWriter) { io.WriteString(w, "<html>sign in</html>") },
+			"a redirect": func(w http.ResponseWriter) {
+				w.Header().Set("Location", elsewhere.URL)
+				w.WriteHeader(http.StatusFound)
+			},
+			"a strict redirect": func(w http.ResponseWriter) {
+				w.Header().Set("Location", elsewhere.URL)
+				w.WriteHeader(http.StatusTemporaryRedirect)
+			},
+		} {
+			t.Run(p.name+"/"+name, func(t *testing.T) {
+				s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { say(w) }))
+				defer s.Close()
+				if taken, err := p.open(s.URL).Send(t.Context(), messages(2)); taken != 0 || err == nil {
+					t.Errorf("taken %d, %v", taken, err)
+				}
+			})
+		}
+	}
+	if n := followed.Load(); n > 0 {
+		t.Errorf("%d requests went elsewhere", n)
 	}
 }
 

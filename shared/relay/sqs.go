@@ -54,7 +54,7 @@ func OpenSQS(queueURL, region string, credentials func(context.Context) (aws.Cre
 	if region == "" {
 		return nil, fmt.Errorf("the queue's URL names no region, and nothing else does")
 	}
-	return &SQS{queue: u, region: region, credentials: credentials, client: &http.Client{Timeout: sendTime}, signer: v4.NewSigner(),
+	return &SQS{queue: u, region: region, credentials: credentials, client: newClient(), signer: v4.NewSigner(),
 		pause: 200 * time.Millisecond}, nil
 }
 
@@ -125,7 +125,9 @@ func (q *SQS) try(ctx context.Context, batch []entry) (left []entry, err error) 
 	}
 	if resp.StatusCode != http.StatusOK {
 		kind := mpu.Transient
-		if resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusTooManyRequests && !strings.Contains(a.Type, "Throttl") {
+		busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout ||
+			strings.Contains(a.Type, "Throttl") || strings.Contains(a.Type, "OverLimit")
+		if resp.StatusCode/100 < 5 && !busy {
 			kind = mpu.Denied
 		}
 		_, code, ok := strings.Cut(a.Type, "#")

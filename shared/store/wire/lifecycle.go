@@ -29,6 +29,10 @@ func (m *Multipart) Lifecycle(ctx context.Context, b mpu.Bucket) (l store.Lifecy
 	if e, ok := errors.AsType[*mpu.Error](err); ok && e.Status == http.StatusNotFound && e.Code == m.dialect.NoLifecycle {
 		return store.Lifecycle{}, nil
 	}
+	if err == nil && len(bytes.TrimSpace(l.Document)) == 0 {
+		// It is not the store's way to say that there are none. Taken for that, it would cost the bucket every rule that it has.
+		err = &mpu.Error{Message: "an empty answer in place of the rules", Hint: "look what stands between, and try again"}
+	}
 	return l, About(err, c.op, b)
 }
 
