@@ -191,7 +191,7 @@ func TestMissing(t *testing.T) {
 	}{
 		{"all there", one + two, one + two + added, `[]`},
 		{"in another order", one + two, added + two + one, `[]`},
-		{"with other blanks", one, strings.NewReplacer("><Status", ">\n  <Status", "Status><", "Status>\n<").Replace(one+added), `[]`},
+		{"with other blanks", one, strings.NewReplacer("><Status", ">\n  <Status", "Status><", "Status>\n<").Replace(one + added), `[]`},
 		{"an ID given to a rule that had none", two, strings.Replace(two, "<Rule>", "<Rule><ID>x</ID>", 1) + added, `[]`},
 		{"the new one in the older way (Ceph)", one, one + strings.NewReplacer("<Filter>", "", "</Filter>", "").Replace(added), `[]`},
 		{"the new one is not there", one, one, `["new"]`},
