@@ -38,8 +38,8 @@ const (
 	handshakeTime = 5 * time.Second
 	suspicious    = 250 * time.Millisecond // after which a kept connection is looked at before it is used: the other end may have closed it
 	lookTime      = time.Millisecond
-	maxInterim    = 5 // answers before the answer (RFC 9110, 15.2)
-	linkBuffer    = 2 << 10
+	maxInterim    = 5       // answers before the answer (RFC 9110, 15.2)
+	linkBuffer    = 4 << 10 // less, and a page in small chunks takes a read for each
 )
 
 func newDirect(n Network, limit time.Duration) *direct {
