@@ -82,6 +82,9 @@ func TestApplyStandardInput(t *testing.T) {
 	if exit != 0 {
 		t.Fatal(errs)
 	}
+	if n := strings.Count(text, `"verdict":"abort"`); n != 3 {
+		t.Errorf("%d lines say abort\n%s", n, text)
+	}
 	before, _ := w.held()
 	exit, out, errs := invokeWith(t, text, environ, "apply", "-")
 	if after, _ := w.held(); exit != 0 || before-after != 3 || !strings.Contains(out, "A plan of 3 uploads, 3.0 MiB") {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,11 @@ func (w *work) begin(p handler.Platform) error {
 	}
 	w.progress = newProgress(w.err, w.total, w.quiet || w.verbose)
 	p.Layer = w.progress.layer
+	once := w.once()
 	p.Outcome = func(o mpu.Outcome) {
+		if !once(o) {
+			return
+		}
 		w.progress.add(o)
 		w.figures.Add(o)
 		if w.plan != nil {
@@ -76,6 +81,26 @@ func (w *work) begin(p handler.Platform) error {
 	}
 	w.progress.start()
 	return nil
+}
+
+// once returns what tells the first outcome of its kind that an upload has from those that other requests which name it lead to.
+// One request alone leads to no other, and need not be remembered.
+func (w *work) once() func(mpu.Outcome) bool {
+	if len(w.asked) < 2 {
+		return func(mpu.Outcome) bool { return true }
+	}
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	return func(o mpu.Outcome) bool {
+		name := o.Upload.String() + " " + string(o.Result)
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[name] {
+			return false
+		}
+		seen[name] = true
+		return true
+	}
 }
 
 // open opens the files that are to be written, before anything is done.
