@@ -98,10 +98,13 @@ func (d *draft) discard() {
 	}
 }
 
-// differ refuses names that lead to one file, of which one would be lost.
-func differ(names ...string) error {
+// differ refuses to write to a file that is read, or to one file twice: one of the two would be lost.
+func differ(read []string, written ...string) error {
 	seen := map[string]bool{}
-	for _, name := range names {
+	for _, name := range read {
+		seen[resolved(name)] = name != "-"
+	}
+	for _, name := range written {
 		if name == "" || name == "-" {
 			continue
 		}

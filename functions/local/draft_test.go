@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,45 @@ func TestDraftKeepsWhatIsThere(t *testing.T) {
 	}
 	if p, err := plan.Read(text); err != nil || p.Abort != 3 {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// What cannot be printed is an error, whatever prints it.
+func TestFullStandardOutput(t *testing.T) {
+	_, environ := inWorld(t, 0)
+	for _, args := range [][]string{
+		{"plan", "s3://media-in"}, {"plan", "s3://media-in", "--json"}, {"plan", "s3://media-in", "-o", "-"}, {"explain", "s3://media-in/raw/2026/11/again.mxf"},
+		{"lifecycle", "s3://media-in"}, {"version"}, {"demo", "--dry-run"},
+	} {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err) // Linux has it
+		}
+		var errs bytes.Buffer
+		c := &console{in: strings.NewReader(""), out: full, err: &errs, environ: environ}
+		if exit := c.run(t.Context(), args); exit != 1 || !strings.Contains(errs.String(), "no space left") {
+			t.Errorf("%q: exit %d, %s", args, exit, errs.String())
+		}
+		full.Close()
+	}
+}
+
+// A plan that was refused leaves the one that was there alone, and one that names nothing because it is not whole is no success.
+func TestRefusedPlan(t *testing.T) {
+	_, environ := inWorld(t, 0)
+	file := write(t, "plan.jsonl", "a plan of old")
+	if exit, out, errs := invoke(t, environ, "plan", "s3://nope", "-o", file); exit != 1 || strings.Contains(out, "the plan is in") {
+		t.Errorf("exit %d\n%s%s", exit, out, errs)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "a plan of old" {
+		t.Errorf("%v %s", err, text)
+	}
+	exit, text, errs := invoke(t, environ, "plan", "s3://nope", "-o", "-", "-q")
+	if exit != 1 {
+		t.Errorf("exit %d %s", exit, errs)
+	}
+	if exit, out, errs := invokeWith(t, text, environ, "apply", "-"); exit != 1 || !strings.Contains(errs, "not complete") {
+		t.Errorf("exit %d\n%s%s", exit, out, errs)
 	}
 }
 

@@ -126,10 +126,10 @@ func covered(u mpu.Upload, s ruleset) string {
 	case s.err != nil:
 		return "not known: " + s.err.Error()
 	case ok && u.Initiated.IsZero():
-		return fmt.Sprintf("rule %q aborts it %d days after it was begun", rule.ID, rule.Days)
+		return fmt.Sprintf("rule %q aborts it %s after it was begun", rule.ID, plural(rule.Days, "day"))
 	case ok:
-		return fmt.Sprintf("rule %q aborts it at %s, %d days after it was begun, alive or not",
-			rule.ID, rule.AbortsAt(u.Initiated).Format(time.RFC3339), rule.Days)
+		return fmt.Sprintf("rule %q aborts it at %s, %s after it was begun, alive or not",
+			rule.ID, rule.AbortsAt(u.Initiated).Format(time.RFC3339), plural(rule.Days, "day"))
 	}
 	for _, r := range s.rules {
 		if why := r.WhyNot(u.Key); why != "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,7 +76,7 @@ func (a *auditor) run(cmd *cobra.Command, args []string) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // look audits one bucket, and mends it if that is asked for.
@@ -91,7 +90,7 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 		return err
 	}
 	a.tell(audit)
-	if a.install && audit.Covered && cmd.Flags().Changed("days") && audit.Rule.Days != a.days {
+	if a.install && audit.Covered && cmd.Flags().Changed("days") && audit.Rule.Days != a.days && !a.quiet {
 		fmt.Fprintf(a.told(), "  nothing is added: it is covered already; for %s, change rule %q itself\n", plural(a.days, "day"), audit.Rule.ID)
 	}
 	if !a.install || audit.Covered {

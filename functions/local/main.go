@@ -39,6 +39,7 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
+	terminal io.Writer // what out was at first, for a command that is to see it
 
 	stop                 context.Context // done once Ctrl-C has been pressed
 	signals              chan os.Signal
@@ -50,6 +51,9 @@ type console struct {
 func (c *console) run(ctx context.Context, args []string) (exit int) {
 	ctx, cancel := c.interruptible(ctx)
 	defer cancel()
+	c.terminal = c.out
+	out := &checked{w: c.out}
+	c.out = out
 	root := c.root()
 	root.SetArgs(append([]string{}, args...)) // nil would be the process's own
 	root.SetIn(c.in)
@@ -57,6 +61,9 @@ func (c *console) run(ctx context.Context, args []string) (exit int) {
 	root.SetErr(c.err)
 	refuseUnknown(root) // they remember where the root writes
 	err := root.ExecuteContext(ctx)
+	if out.err != nil {
+		err = join(err, fmt.Errorf("cannot write to standard output: %w", bare(out.err)))
+	}
 	if status := (exitError)(0); errors.As(err, &status) {
 		return int(status)
 	}
@@ -72,6 +79,21 @@ func (c *console) run(ctx context.Context, args []string) (exit int) {
 		return 2
 	}
 	return 1
+}
+
+// checked remembers the first error of a writer, which what prints does not look at.
+type checked struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements [io.Writer].
+func (c *checked) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // interruptible makes the first Ctrl-C stop cleanly, and the second at once.
@@ -238,8 +260,43 @@ func (c *console) request(arg string) (mpu.Request, error) {
 	return r, usage(fmt.Errorf("%s: %s cannot be asked where a bucket is", quoted(arg), r.Bucket.Store), "write "+quoted(r.String()))
 }
 
+// several are errors of which each is one line.
+type several []error
+
+// join returns those of the errors that are some: none, the one, or several.
+func join(errs ...error) error {
+	var all several
+	for _, err := range errs {
+		if more, ok := err.(several); ok {
+			all = append(all, more...)
+		} else if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}
+
+// Error returns the lines.
+func (s several) Error() string { return errors.Join(s...).Error() }
+
+// Unwrap shows them all.
+func (s several) Unwrap() []error { return s }
+
 // brief leaves out what the report has already said.
 func brief(err error) string {
+	if all, ok := err.(several); ok {
+		var texts []string
+		for _, err := range all {
+			texts = append(texts, brief(err))
+		}
+		return strings.Join(texts, "\npartsweep: ")
+	}
 	if unfinished := janitor.UnfinishedError(""); errors.As(err, &unfinished) {
 		text, _, _ := strings.Cut(unfinished.Error(), "; first: ")
 		return text + ", as said above"

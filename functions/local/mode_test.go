@@ -53,6 +53,36 @@ func TestMode(t *testing.T) {
 	}
 }
 
+// Quiet, a command that was kept from acting says so.
+func TestQuietMode(t *testing.T) {
+	_, environ := inWorld(t, 0)
+	for _, args := range [][]string{{"run", "-q", "s3://media-in"}, {"plan", "-q", "s3://media-in"}, {"run", "-q", "--dry-run", "s3://media-in"}} {
+		exit, out, errs := invoke(t, append(environ, "PARTSWEEP_MODE=plan"), args...)
+		want := ""
+		if args[0] == "run" && args[2] != "--dry-run" {
+			want = "note: planned only, because PARTSWEEP_MODE is not apply\n"
+		}
+		if exit != 0 || out != "" || errs != want {
+			t.Errorf("%q: exit %d, %q, %q", args, exit, out, errs)
+		}
+	}
+	if exit, out, errs := invoke(t, append(environ, "PARTSWEEP_MAX_ABORTS=1"), "run", "-q", "s3://media-in"); exit != 1 || out != "" ||
+		!strings.Contains(errs, "left to do: partsweep run 's3://media-in?") {
+		t.Errorf("exit %d, %q, %q", exit, out, errs)
+	}
+	file := filepath.Join(t.TempDir(), "plan.jsonl")
+	if exit, out, errs := invoke(t, environ, "plan", "s3://media-in", "-o", file, "-q"); exit != 0 {
+		t.Fatal(out, errs)
+	}
+	if exit, out, errs := invoke(t, environ, "run", file); exit != 2 || !strings.Contains(errs, "partsweep apply "+file) {
+		t.Errorf("exit %d, %q, %q", exit, out, errs)
+	}
+	wrong := write(t, "wrong.json", "[]")
+	if exit, out, errs := invoke(t, environ, "run", wrong, wrong); exit != 1 || strings.Count(errs, "1 request failed") != 2 {
+		t.Errorf("exit %d, %q, %q", exit, out, errs)
+	}
+}
+
 // A bare request in an event plans, and says how to act.
 func TestBareRequest(t *testing.T) {
 	w, environ := inWorld(t, 0)

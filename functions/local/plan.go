@@ -101,6 +101,9 @@ func (w *work) apply(ctx context.Context, name string) error {
 		tasks[i] = janitor.Task{Request: g.Request, Uploads: g.Uploads}
 		rs = append(rs, g.Request)
 	}
+	if len(tasks) == 0 && !f.End.Complete {
+		return errors.New("the plan names no upload to abort, and is not complete: not all that was asked for was looked at; make it again")
+	}
 	if len(tasks) == 0 {
 		switch {
 		case w.json:
@@ -111,7 +114,14 @@ func (w *work) apply(ctx context.Context, name string) error {
 		return nil
 	}
 	w.asked, w.total = f.Header.Requests, f.Abort
-	w.intro = fmt.Sprintf("A plan of %s, %s, made %s ago.", plural(f.Abort, "upload"), page.Size(f.Bytes), roughly(time.Since(f.Header.Made)))
+	size, made := page.Size(f.Bytes), "made "+roughly(time.Since(f.Header.Made))+" ago"
+	if f.Unknown > 0 && f.Bytes == 0 {
+		size = "of unknown size"
+	}
+	if f.Header.Made.After(time.Now().Add(time.Minute)) {
+		made = "made at " + f.Header.Made.Format(time.RFC3339) + ", which is still to come by this machine's clock"
+	}
+	w.intro = fmt.Sprintf("A plan of %s, %s, %s.", plural(f.Abort, "upload"), size, made)
 	if !f.End.Complete {
 		w.intro += " It is not complete: not all that was asked for was looked at then."
 	}

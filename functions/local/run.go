@@ -89,7 +89,7 @@ func (w *work) act(cmd *cobra.Command, args []string) error {
 		}
 		done(w.handler.Run(cmd.Context(), event))
 	}
-	return w.end(sum, reports, errors.Join(errs...))
+	return w.end(sum, reports, join(errs...))
 }
 
 // mostEvent is the largest event file that is read: more than any platform delivers.
@@ -97,6 +97,9 @@ const mostEvent = 16 << 20
 
 func (c *console) readEvent(name string) ([]byte, error) {
 	event, err := c.readFile(name, mostEvent, "an event file, or a request such as 's3://bucket?olderThan=2d', can stand here")
+	if err == nil && bytes.HasPrefix(bytes.TrimSpace(event), []byte(`{"plan":`)) {
+		return nil, usage(fmt.Errorf("%s is a plan", name), "apply it with partsweep apply "+quoted(name))
+	}
 	if err == nil && !readable(event) {
 		err = usage(fmt.Errorf("%s is neither an event nor a request", name), "an event is JSON, and a request is as in s3://bucket?olderThan=2d")
 	}

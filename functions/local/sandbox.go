@@ -59,7 +59,7 @@ func (c *console) sandbox(ctx context.Context, more int, args []string) error {
 	if args[0] == "partsweep" {
 		command = exec.Command(filepath.Join(bin, args[0]), args[1:]...)
 	}
-	command.Env, command.Stdin, command.Stdout, command.Stderr = environ, c.in, c.out, c.err
+	command.Env, command.Stdin, command.Stdout, command.Stderr = environ, c.in, c.terminal, c.err
 	// Ctrl-C is for the command, and the services end when that does. The signal is caught and not ignored: what is ignored here would
 	// be ignored there.
 	signal.Stop(c.signals)

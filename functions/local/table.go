@@ -37,9 +37,9 @@ func (s *summary) add(r *handler.Report) {
 	for _, list := range []struct {
 		title string
 		lines []string
-	}{{"ignored", r.Ignored}, {"note", r.Notes}, {"failed", r.Failures}} {
+	}{{"ignored: ", r.Ignored}, {"note: ", r.Notes}, {failed, r.Failures}} {
 		for _, line := range list.lines {
-			o.lines = append(o.lines, list.title+": "+strings.ReplaceAll(line, "\n", " "))
+			o.lines = append(o.lines, list.title+strings.ReplaceAll(line, "\n", " "))
 		}
 	}
 	for _, request := range r.Rest {
@@ -54,7 +54,7 @@ func askAgain(mode, request string) string {
 	if mode == toPlan {
 		command = "plan"
 	}
-	return "left to do: partsweep " + command + " " + quoted(request)
+	return leftToDo + "partsweep " + command + " " + quoted(request)
 }
 
 // quoted writes an argument as a shell takes it.
@@ -95,12 +95,20 @@ func (s *summary) leave(message []byte) {
 	s.lines = append(s.lines, askAgain(toApply, m.Request))
 }
 
-// printProblems writes what went wrong, and nothing else.
-func (s *summary) printProblems(out io.Writer) {
-	for _, f := range s.failures {
-		fmt.Fprintln(out, "failed:", f)
+// printProblems writes what went wrong, what is left to do, and why nothing was done where something was to be.
+func (s *summary) printProblems(out io.Writer, mode string) {
+	for _, line := range s.lines {
+		if strings.HasPrefix(line, failed) || strings.HasPrefix(line, leftToDo) || mode == toApply && s.mode == toPlan {
+			fmt.Fprintln(out, line)
+		}
 	}
 }
+
+// What lines of a summary begin with.
+const (
+	failed   = "failed: "
+	leftToDo = "left to do: "
+)
 
 func (s *summary) total() janitor.Totals {
 	var sum janitor.Totals
@@ -185,7 +193,7 @@ func (s *summary) printExamples(out io.Writer) {
 		}
 		last = e.Reason
 	}
-	if total.Gone > 0 && s.mode != toPlan {
+	if total.Gone > 0 {
 		fmt.Fprintln(out, "  gone: no longer there, aborted or completed before; nothing is left to do for them")
 	}
 	for _, h := range s.hints {

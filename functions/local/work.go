@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type work struct {
 // flags adds what every work has.
 func (w *work) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.html, "html", "", "write the report as a page to `FILE`")
-	cmd.Flags().BoolVarP(&w.quiet, "quiet", "q", false, "write nothing but what went wrong")
+	cmd.Flags().BoolVarP(&w.quiet, "quiet", "q", false, "write nothing but what went wrong; --json is written all the same")
 }
 
 // begin opens what the outcomes go to, and the handler. It is to be ended.
@@ -51,7 +52,7 @@ func (w *work) begin(p handler.Platform) error {
 	if w.json && w.out == "-" || w.out == "-" && w.html == "-" || w.json && w.html == "-" {
 		return usage(errors.New("standard output can take one of the plan, the page and the JSON report"), "name a file for the others")
 	}
-	if err := differ(append(w.read, w.out, w.html)...); err != nil {
+	if err := differ(w.read, w.out, w.html); err != nil {
 		return err
 	}
 	w.progress = newProgress(w.err, w.total, w.quiet || w.verbose)
@@ -86,7 +87,8 @@ func (w *work) begin(p handler.Platform) error {
 // once returns what tells the first outcome of its kind that an upload has from those that other requests which name it lead to.
 // One request alone leads to no other, and need not be remembered.
 func (w *work) once() func(mpu.Outcome) bool {
-	if len(w.asked) < 2 {
+	all := func(request string) bool { return strings.Contains(request, "://"+mpu.AnyBucket) } // the settings may name a bucket twice
+	if len(w.asked) < 2 && !slices.ContainsFunc(w.asked, all) {
 		return func(mpu.Outcome) bool { return true }
 	}
 	var mu sync.Mutex
@@ -142,9 +144,10 @@ func (w *work) end(sum summary, reports []*handler.Report, problem error) error 
 	written := map[string]string{}
 	if w.plan != nil {
 		w.complete = problem == nil && w.stop.Err() == nil
-		if err := w.writePlan(); err != nil {
+		switch err := w.writePlan(figures); {
+		case err != nil:
 			errs = append(errs, err)
-		} else {
+		case w.complete || figures.Total.Uploads > 0:
 			written["plan"] = w.out
 		}
 	}
@@ -162,11 +165,11 @@ func (w *work) end(sum summary, reports []*handler.Report, problem error) error 
 		enc.SetEscapeHTML(false)
 		errs = append(errs, enc.Encode(result{reports, figures, w.prices(figures)}))
 	case w.quiet:
-		sum.printProblems(w.err)
+		sum.printProblems(w.err, w.mode)
 	default:
 		w.show(w.told(), sum, figures, written)
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // told is where people read what is said: not where the plan or the page goes.
@@ -231,7 +234,11 @@ func (w *work) showLargest(out io.Writer, figures page.Breakdown) {
 			if e.Inspected {
 				size = page.Size(e.Bytes)
 			}
-			fmt.Fprintf(out, "  would be aborted: %s, %s, begun %s\n", page.Short(e.Upload), size, e.Initiated.Format(time.RFC3339))
+			begun := ""
+			if !e.Initiated.IsZero() {
+				begun = ", begun " + e.Initiated.Format(time.RFC3339)
+			}
+			fmt.Fprintf(out, "  would be aborted: %s, %s%s\n", page.Short(e.Upload), size, begun)
 			shown++
 		}
 	}
@@ -251,8 +258,12 @@ func (w *work) prices(figures page.Breakdown) (list []page.Price) {
 	return list
 }
 
-// writePlan ends the plan.
-func (w *work) writePlan() error {
+// writePlan ends the plan. One that has found nothing because something went wrong is no plan, and leaves what is there alone.
+func (w *work) writePlan(figures page.Breakdown) error {
+	if !w.complete && figures.Total.Uploads == 0 && w.out != "-" {
+		w.planFile.discard()
+		return nil
+	}
 	if err := w.plan.Close(w.complete); err != nil {
 		w.planFile.discard()
 		return fmt.Errorf("cannot write %s: %w", w.out, bare(err))

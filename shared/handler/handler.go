@@ -168,7 +168,7 @@ func (h *Handler) Run(ctx context.Context, event []byte) (*Report, error) {
 type Report struct {
 	Source string `json:"source"`
 	*janitor.Report
-	MonthlyUSD float64 `json:"monthlyUSD"` // estimated cost of the freed bytes a month
+	MonthlyUSD float64 `json:"monthlyUSD"` // estimated cost a month of the bytes that were freed or, in a plan, would be
 }
 
 // run works off what is allowed of an event, and returns the report and, for each item, what of it is not done. A problem
@@ -228,10 +228,10 @@ func (h *Handler) notePlanned(report *Report, tasks []janitor.Task) {
 	}
 }
 
-// price says what the freed bytes cost.
+// price says what the freed bytes cost, or those that would be freed.
 func (h *Handler) price(report *Report) {
 	for name, t := range report.Services {
-		report.MonthlyUSD += h.settings.Price(name).MonthlyCost(t.BytesFreed)
+		report.MonthlyUSD += h.settings.Price(name).MonthlyCost(t.BytesFreed + t.BytesPlanned)
 	}
 }
 

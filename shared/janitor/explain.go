@@ -20,7 +20,10 @@ func (j *Janitor) Explain(ctx context.Context, r mpu.Request, most int) (all []E
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	if r.IsSweep() || r.Bucket.Store == "mps" {
+	if r.Bucket.Store == "mps" {
+		return nil, &mpu.Error{Kind: mpu.Invalid, Op: "explain", Target: r.String(), Hint: "MPS tells nothing of an upload"}
+	}
+	if r.IsSweep() {
 		return nil, &mpu.Error{Kind: mpu.Invalid, Op: "explain", Target: r.String(), Hint: "name one upload, or the key of one"}
 	}
 	st, err := j.Open(r.Bucket)

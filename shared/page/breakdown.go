@@ -34,6 +34,10 @@ type Row struct {
 	Stale      int     `json:"stale"`      // of them, those that were aborted or would be
 	StaleBytes int64   `json:"staleBytes"` // in those
 	MonthlyUSD float64 `json:"monthlyUSD"` // what those cost
+
+	// How many were not looked at, of all of them and of the stale ones: their bytes are not in the figures.
+	Unknown      int `json:"unknown,omitempty"`
+	StaleUnknown int `json:"staleUnknown,omitempty"`
 }
 
 // An Entry is one upload.
@@ -54,6 +58,20 @@ const (
 	mostEntries = 100
 	others      = "(others)"
 )
+
+// Size is the bytes of all of them, as people read it.
+func (r Row) Size() string { return known(r.Bytes, r.Unknown) }
+
+// StaleSize is the bytes of the stale ones, as people read it.
+func (r Row) StaleSize() string { return known(r.StaleBytes, r.StaleUnknown) }
+
+// known writes a size, unless it is 0 for want of a look.
+func known(bytes int64, unknown int) string {
+	if bytes == 0 && unknown > 0 {
+		return "unknown"
+	}
+	return Size(bytes)
+}
 
 // A Collector counts outcomes as they happen. It is safe for use by many goroutines.
 type Collector struct {
@@ -124,9 +142,15 @@ func rowOf(rows map[string]*Row, name string) *Row {
 func (r *Row) add(o mpu.Outcome, cost float64) {
 	r.Uploads++
 	r.Bytes += o.Bytes
+	if !o.Inspected {
+		r.Unknown++
+	}
 	if o.Result == mpu.ResultPlanned || o.Result == mpu.ResultAborted {
 		r.Stale++
 		r.StaleBytes += o.Bytes
+		if !o.Inspected {
+			r.StaleUnknown++
+		}
 		r.MonthlyUSD += cost
 	}
 }

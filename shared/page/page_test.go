@@ -15,7 +15,7 @@ var now = time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
 
 func stale(key string, bytes int64, age time.Duration) mpu.Outcome {
 	return mpu.Outcome{Upload: mpu.Upload{Bucket: mpu.Bucket{Store: "s3", Name: "media"}, Key: key, UploadID: "U", Initiated: now.Add(-age)},
-		Result: mpu.ResultPlanned, Reason: mpu.Stale, Bytes: bytes, Parts: 1}
+		Result: mpu.ResultPlanned, Inspected: true, Reason: mpu.Stale, Bytes: bytes, Parts: 1}
 }
 
 func collect(outcomes ...mpu.Outcome) Breakdown {
@@ -30,12 +30,13 @@ func TestBreakdown(t *testing.T) {
 	const day, gib = 24 * time.Hour, int64(1 << 30)
 	kept := stale("raw/c", 4*gib, time.Hour)
 	kept.Result, kept.Reason = mpu.ResultKept, mpu.TooYoung
+	kept.Inspected = false
 	failed := stale("top", 0, 400*day)
 	failed.Result = mpu.ResultFailed
 	undated := stale("tmp/x", 0, 0)
 	undated.Upload.Initiated = time.Time{}
 	b := collect(stale("raw/a", gib, 3*day), stale("tmp/b", 2*gib, 40*day), kept, failed, undated)
-	if b.Total != (Row{"all", 5, 7 * gib, 3, 3 * gib, 1.5}) {
+	if b.Total != (Row{Name: "all", Uploads: 5, Bytes: 7 * gib, Stale: 3, StaleBytes: 3 * gib, MonthlyUSD: 1.5, Unknown: 1}) {
 		t.Errorf("total %+v", b.Total)
 	}
 	for _, tt := range []struct {
@@ -62,6 +63,28 @@ func TestBreakdown(t *testing.T) {
 	}
 	if len(b.Oldest) != 4 || b.Oldest[0].Upload != "s3://media/top?uploadId=U" {
 		t.Errorf("oldest %+v", b.Oldest)
+	}
+}
+
+// What nobody has looked at is not said to be nothing.
+func TestUnknownSizes(t *testing.T) {
+	empty, unseen := stale("a", 0, 72*time.Hour), stale("b", 0, 72*time.Hour)
+	unseen.Inspected = false
+	young := unseen
+	young.Result, young.Reason = mpu.ResultKept, mpu.TooYoung
+	for _, tt := range []struct {
+		name        string
+		row         Row
+		size, stale string
+	}{
+		{"looked at", collect(empty).Total, "0 B", "0 B"},
+		{"not looked at", collect(unseen).Total, "unknown", "unknown"},
+		{"only what is too young was not", collect(empty, young).Total, "unknown", "0 B"},
+		{"some were", collect(stale("c", 1024, 72*time.Hour), unseen).Total, "1.0 KiB", "1.0 KiB"},
+	} {
+		if tt.row.Size() != tt.size || tt.row.StaleSize() != tt.stale {
+			t.Errorf("%s: %s, %s", tt.name, tt.row.Size(), tt.row.StaleSize())
+		}
 	}
 }
 

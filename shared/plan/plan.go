@@ -114,11 +114,12 @@ func (p *Writer) Close(complete bool) error {
 
 // A File is a plan that has been read and found whole.
 type File struct {
-	Header Header
-	End    End
-	Abort  int   // lines whose verdict is abort; what is struck out is not counted
-	Bytes  int64 // in them
-	Groups []Group
+	Header  Header
+	End     End
+	Abort   int   // lines whose verdict is abort; what is struck out is not counted
+	Bytes   int64 // in them
+	Unknown int   // of them, those that nobody had looked into, so that their bytes are not known
+	Groups  []Group
 }
 
 // A Group is what of a plan can be applied together: the uploads of one bucket that were judged by one cutoff. VOD and MPS
@@ -130,14 +131,14 @@ type Group struct {
 }
 
 // Read reads a plan. Every line is read before anything is returned; an error names the line. An upload that stands there
-// twice, because two requests named it, is read once, with the earlier of its cutoffs; not at all, if a person has changed the
-// verdict of one of the two.
+// twice, because two requests named it, is read once, with the earlier of its cutoffs; not at all, if one of the two says keep.
 func Read(text []byte) (*File, error) {
 	r := reader{File: &File{}, places: map[string]int{}, spared: map[string]bool{}}
 	n := 0
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // editors put it in front of files
 	for raw := range bytes.Lines(text) {
 		n++
-		err := r.read(n, bytes.TrimSpace(raw))
+		err := r.read(bytes.TrimSpace(raw))
 		if err != nil && !bytes.HasSuffix(raw, []byte("\n")) && !json.Valid(raw) {
 			err = errCut
 		}
@@ -170,7 +171,7 @@ type reader struct {
 	*File
 	found  []found
 	places map[string]int  // of an upload among those that were found
-	spared map[string]bool // uploads whose verdict a person has changed to keep
+	spared map[string]bool // uploads of which a line says keep
 }
 
 // A found is a line whose verdict is abort.
@@ -178,14 +179,15 @@ type found struct {
 	raw     []byte
 	request mpu.Request // the upload, with the cutoff
 	bytes   int64
+	unknown bool // how many bytes
 }
 
-func (r *reader) read(n int, raw []byte) error {
+func (r *reader) read(raw []byte) error {
 	switch {
-	case n == 1:
-		return r.readHeader(raw)
 	case len(raw) == 0:
 		return nil
+	case r.Header.Plan == 0:
+		return r.readHeader(raw)
 	case r.End.End:
 		return errors.New("something stands behind the end")
 	case bytes.HasPrefix(raw, []byte(`{"end"`)):
@@ -217,9 +219,7 @@ func (r *reader) readLine(raw []byte) error {
 	case u.UploadID == "" || u != (mpu.Request{Bucket: u.Bucket, Key: u.Key, UploadID: u.UploadID}):
 		return fmt.Errorf("upload %q: exactly one upload can stand here", l.Upload)
 	case l.Verdict == mpu.Keep:
-		if l.Reason == mpu.Stale { // somebody has changed the verdict, and means all lines of the upload
-			r.spared[u.String()] = true
-		}
+		r.spared[u.String()] = true
 		return nil
 	case l.Verdict != mpu.Abort:
 		return fmt.Errorf("verdict %q: use %s or %s", l.Verdict, mpu.Abort, mpu.Keep)
@@ -228,7 +228,7 @@ func (r *reader) readLine(raw []byte) error {
 	}
 	name := u.String()
 	u.Before = l.Before.UTC()
-	f := found{raw: raw, request: u}
+	f := found{raw: raw, request: u, unknown: l.Bytes == nil}
 	if l.Bytes != nil {
 		f.bytes = *l.Bytes
 	}
@@ -252,6 +252,9 @@ func (r *reader) group() {
 		}
 		r.Abort++
 		r.Bytes += f.bytes
+		if f.unknown {
+			r.Unknown++
+		}
 		if mpu.ByMediaID(f.request.Bucket.Store) {
 			if f.request.Bucket.Store == "mps" {
 				f.request.Before = time.Time{} // its records have no time

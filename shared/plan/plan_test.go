@@ -109,7 +109,7 @@ func TestTwice(t *testing.T) {
 		{"the same", lines[1], 4, cutoff},
 		{"an earlier cutoff", earlier, 4, cutoff.Add(-24 * time.Hour)},
 		{"kept by a person", spared, 3, time.Time{}},
-		{"kept by the other request", young, 4, cutoff},
+		{"kept by the other request", young, 3, time.Time{}},
 	} {
 		for _, text := range []string{lines[0] + tt.line + strings.Join(lines[1:], ""), strings.Join(lines[:len(lines)-2], "") + tt.line + lines[len(lines)-2]} {
 			f, err := Read([]byte(text))
@@ -132,6 +132,14 @@ func TestTwice(t *testing.T) {
 				t.Errorf("%s: %d of %d uploads, the one by %s", tt.name, n, f.Abort, before)
 			}
 		}
+	}
+}
+
+// Editors put a mark and a blank line in front, and end lines in their own way.
+func TestReadTakesWhatEditorsDo(t *testing.T) {
+	text := "\ufeff\r\n" + strings.ReplaceAll(string(written(t, true)), "\n", "\r\n")
+	if f, err := Read([]byte(text)); err != nil || f.Abort != 4 || f.Unknown != 0 {
+		t.Errorf("%v %+v", err, f)
 	}
 }
 
