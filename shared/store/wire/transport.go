@@ -30,11 +30,15 @@ type direct struct {
 	maxIdle time.Duration     // how long an unused connection is kept
 
 	mu    sync.Mutex
+	ways  map[hostname]*way
 	idle  map[string][]*link // by where they lead to; the one that was used last is the last
 	sweep *time.Timer        // closes what has been idle for too long; nil if nothing is idle
 }
 
+type hostname struct{ scheme, host string }
+
 const (
+	mostWays      = 10_000
 	handshakeTime = 5 * time.Second
 	suspicious    = 250 * time.Millisecond // after which a kept connection is looked at before it is used: the other end may have closed it
 	lookTime      = time.Millisecond
@@ -49,7 +53,7 @@ func newDirect(n Network, limit time.Duration) *direct {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // the stores speak nothing else, and one slow answer must not hold up the others
 	return &direct{
-		dial: dial, tls: config, proxy: n.Proxy, limit: limit, maxIdle: idle, idle: map[string][]*link{},
+		dial: dial, tls: config, proxy: n.Proxy, limit: limit, maxIdle: idle, ways: map[hostname]*way{}, idle: map[string][]*link{},
 		others: &http.Transport{
 			Proxy: n.Proxy, DialContext: dial, TLSHandshakeTimeout: handshakeTime, TLSClientConfig: config.Clone(), Protocols: &protocols,
 			IdleConnTimeout: idle, MaxResponseHeaderBytes: maxHeader, MaxIdleConns: 1024, MaxIdleConnsPerHost: 512,
@@ -60,19 +64,19 @@ func newDirect(n Network, limit time.Duration) *direct {
 
 // RoundTrip implements [http.RoundTripper].
 func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
-	proxy, err := d.proxy(req)
+	w, err := d.wayOf(req)
 	if err != nil {
 		return nil, errors.Join(err, closeBody(req))
 	}
-	if proxy != nil && (proxy.Scheme != "http" || proxy.User != nil || req.URL.Scheme != "http") {
+	if w.tunnel {
 		return d.others.RoundTrip(req)
 	}
-	l, err := d.take(req, proxy)
+	l, err := d.take(req.Context(), w)
 	if err != nil {
 		return nil, errors.Join(err, closeBody(req))
 	}
 	l.unhook = context.AfterFunc(req.Context(), l.cut)
-	resp, err := l.exchange(req, proxy != nil)
+	resp, err := l.exchange(req, w.proxied)
 	if err != nil {
 		l.drop()
 		return nil, err
@@ -92,17 +96,48 @@ func closeBody(req *http.Request) error {
 	return req.Body.Close()
 }
 
-// take returns a connection to where a request goes, a kept one if there is one that still stands.
-func (d *direct) take(req *http.Request, proxy *url.URL) (*link, error) {
-	to := req.URL
-	if proxy != nil {
-		to = proxy
+// A way is how a host is reached.
+type way struct {
+	to      *url.URL // the host itself or a proxy
+	key     string   // the same, for the kept connections
+	proxied bool
+	tunnel  bool // through a proxy, in a way that is for others
+}
+
+// wayOf says how the host of a request is reached. A proxy is asked for once, since the environment does not change.
+func (d *direct) wayOf(req *http.Request) (*way, error) {
+	name := hostname{req.URL.Scheme, req.URL.Host}
+	d.mu.Lock()
+	w := d.ways[name]
+	d.mu.Unlock()
+	if w != nil {
+		return w, nil
 	}
-	key := to.Scheme + "://" + to.Host
+	proxy, err := d.proxy(req)
+	if err != nil {
+		return nil, err
+	}
+	w = &way{to: &url.URL{Scheme: req.URL.Scheme, Host: req.URL.Host}}
+	if proxy != nil {
+		w.to, w.proxied = proxy, true
+		w.tunnel = proxy.Scheme != "http" || proxy.User != nil || req.URL.Scheme != "http"
+	}
+	w.key = w.to.Scheme + "://" + w.to.Host
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.ways) >= mostWays {
+		clear(d.ways) // a warm function that was asked about ever new buckets
+	}
+	d.ways[name] = w
+	return w, nil
+}
+
+// take returns a connection to where a request goes, a kept one if there is one that still stands.
+func (d *direct) take(ctx context.Context, w *way) (*link, error) {
 	for {
-		l := d.pop(key)
+		l := d.pop(w.key)
 		if l == nil {
-			return d.connect(req.Context(), to, key)
+			return d.connect(ctx, w.to, w.key)
 		}
 		if l.stands() {
 			return l, nil
