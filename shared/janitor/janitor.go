@@ -324,9 +324,11 @@ func (j *job) record(o mpu.Outcome) {
 		level = slog.LevelDebug
 	}
 	if l := j.log(); l.Enabled(j.ctx, level) {
-		attrs := []slog.Attr{slog.String("target", o.Upload.String()), slog.String("reason", string(o.Reason)),
-			slog.String("detail", o.Detail), slog.Int("parts", o.Parts), slog.Int64("bytes", o.Bytes),
-			slog.Bool("verified", o.Verified)}
+		attrs := append(make([]slog.Attr, 0, 8), slog.String("target", o.Upload.String()), slog.String("reason", string(o.Reason)),
+			slog.String("detail", o.Detail), slog.Bool("verified", o.Verified))
+		if o.Inspected { // 0 would be a word about what nobody has seen
+			attrs = append(attrs, slog.Int("parts", o.Parts), slog.Int64("bytes", o.Bytes))
+		}
 		if o.Unconfirmed {
 			attrs = append(attrs, slog.Bool("unconfirmed", true))
 		}

@@ -194,6 +194,9 @@ func (once) Close() error             { return nil }
 
 // Release reads what little may be left of an answer, so that its connection is kept, and closes it.
 func Release(resp *http.Response) {
+	if resp.Body == http.NoBody {
+		return
+	}
 	io.CopyN(io.Discard, resp.Body, maxDrain) // a failure only costs the connection
 	resp.Body.Close()
 }
