@@ -3,12 +3,9 @@ package cosstore
 
 import (
 	"cmp"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	cos "github.com/tencentyun/cos-go-sdk-v5"
 
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/store"
@@ -119,19 +116,6 @@ func hasAppID(bucket string) bool {
 	}
 	_, err := strconv.ParseUint(bucket[i+1:], 10, 64)
 	return err == nil
-}
-
-// A signature is valid from a little before now, for clocks that differ, and for longer than a request takes.
-const (
-	validBefore = time.Minute
-	validAfter  = 10 * time.Minute
-)
-
-func sign(req *http.Request, s wire.Signing) error {
-	start, end := s.Now.Add(-validBefore), s.Now.Add(validAfter)
-	cos.AddAuthorizationHeader(s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey, s.Credentials.SessionToken, req,
-		&cos.AuthTime{SignStartTime: start, SignEndTime: end, KeyStartTime: start, KeyEndTime: end})
-	return nil
 }
 
 // parseTime reads both formats that COS is known to use. The one without a zone is Beijing's in the documentation's

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	cos "github.com/tencentyun/cos-go-sdk-v5"
-
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/store/wire"
@@ -79,8 +77,7 @@ func TestSignatureVectors(t *testing.T) {
 			}
 			req.URL.Path, req.URL.RawPath, req.URL.RawQuery = tt.path, tt.raw, tt.query
 			start, end := time.Unix(1795297640, 0), time.Unix(1795301240, 0)
-			cos.AddAuthorizationHeader("AKIDEXAMPLE", "SKEXAMPLE", "TOKEN", req,
-				&cos.AuthTime{SignStartTime: start, SignEndTime: end, KeyStartTime: start, KeyEndTime: end})
+			signFor(req, store.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "SKEXAMPLE", SessionToken: "TOKEN"}, start, end)
 			if got := req.Header.Get("Authorization"); !strings.HasSuffix(got, "&q-signature="+tt.want) {
 				t.Errorf("%s, want signature %s", got, tt.want)
 			}
