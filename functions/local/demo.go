@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -49,6 +48,7 @@ type demonstration struct {
 	planned map[string]int64 // bytes by upload, of what would be aborted; two requests may name one upload
 }
 
+// demo shows it.
 func (c *console) demo(ctx context.Context, plan bool) error {
 	w, err := newWorld(ctx, tickAt)
 	if err != nil {
@@ -74,10 +74,10 @@ func (c *console) demo(ctx context.Context, plan bool) error {
 		uploads, bytes := w.held()
 		fmt.Fprintf(d.out, "Interrupted. The sandbox still holds %s, %s.\n", plural(uploads, "upload"), page.Size(bytes))
 	default:
-		problem = errors.Join(problem, d.verdict())
+		problem = join(problem, d.verdict())
 	}
 	if c.json {
-		return errors.Join(problem, d.writeJSON(c.out))
+		return join(problem, d.writeJSON(c.out))
 	}
 	return problem
 }
@@ -126,7 +126,7 @@ func (d *demonstration) show(ctx, stop context.Context, plan bool) error {
 		}
 		d.all.merge(sum)
 	}
-	return errors.Join(errs...)
+	return join(errs...)
 }
 
 // deliver delivers events.
@@ -147,7 +147,7 @@ func (d *demonstration) deliver(ctx, stop context.Context, files []string) (sum 
 		sum.add(report)
 		d.reports = append(d.reports, report)
 	}
-	return sum, errors.Join(errs...)
+	return sum, join(errs...)
 }
 
 // verdict holds the report against what the sandbox itself counted.

@@ -108,10 +108,11 @@ func differ(read []string, written ...string) error {
 		if name == "" || name == "-" {
 			continue
 		}
-		if target := resolved(name); seen[target] {
+		target := resolved(name)
+		if seen[target] {
 			return usage(fmt.Errorf("%s is named twice", name), "name a file of its own for each")
 		}
-		seen[resolved(name)] = true
+		seen[target] = true
 	}
 	return nil
 }

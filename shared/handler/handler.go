@@ -35,7 +35,8 @@ type Platform struct {
 	// Open opens a driver by its scheme.
 	Open func(scheme string, cfg store.Config) (store.Driver, error)
 	// Credentials returns the platform's own credentials for a store, taken from the call where the platform renews them
-	// with every call. It returns ErrNoCredentials for a store that the platform has none for.
+	// with every call. It returns ErrNoCredentials for a store that the platform has none for, or an *mpu.Error with a hint
+	// that is better than the handler's.
 	Credentials func(ctx context.Context, scheme string) (store.Credentials, error)
 	// Log receives the log lines, one JSON object each, within a tenth of a second. Default os.Stdout.
 	Log io.Writer

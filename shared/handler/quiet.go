@@ -8,8 +8,8 @@ import (
 	"runtime/debug"
 )
 
-// quiet is what a process writes its standard log through. What a store sends behind an answer, unasked, net/http writes there
-// as it came, up to 4 KiB of it: the words of others, in a form of their own, and perhaps with what they were sent. It says
+// quiet is what a process writes its standard log through. What a store sends behind an answer, unasked, net/http, which asks
+// through a tunnel, writes there as it came, up to 4 KiB of it: the words of others, in a form of their own, and perhaps with what they were sent. It says
 // only that it happened, and passes on everything else.
 type quiet struct{ w io.Writer }
 

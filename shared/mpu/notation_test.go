@@ -65,6 +65,22 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A mistake that is easily made is answered with what was meant.
+func TestParseSays(t *testing.T) {
+	for in, want := range map[string]string{
+		"S3://videos": "write s3", "Oss://videos": "write oss", "gs://videos": "use one of s3, cos",
+		"s3://videos?olderthan=1d": "write olderThan", "s3://videos?older-than=1d": "write olderThan", "s3://videos/a?upload_id=x": "write uploadId",
+		"s3://videos?before=2026-01-02": "write 2026-01-02T00:00:00Z", "s3://videos?before=noon": "write a time as in", "s3://videos?olderThan=3x": "7d or 2w",
+	} {
+		if _, err := Parse(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", in, err, want)
+		}
+	}
+	if d, err := ParseAge("2w"); err != nil || d != 14*24*time.Hour {
+		t.Errorf("%s, %v", d, err)
+	}
+}
+
 func TestParseInvalid(t *testing.T) {
 	for _, tt := range []struct {
 		name, in string

@@ -65,6 +65,19 @@ func (r Row) Size() string { return known(r.Bytes, r.Unknown) }
 // StaleSize is the bytes of the stale ones, as people read it.
 func (r Row) StaleSize() string { return known(r.StaleBytes, r.StaleUnknown) }
 
+// Cost is what the stale ones cost a month, as people read it.
+func (r Row) Cost() string { return r.cost(Money) }
+
+// ShortCost is the same for a column of amounts.
+func (r Row) ShortCost() string { return r.cost(cents) }
+
+func (r Row) cost(write func(float64) string) string {
+	if r.MonthlyUSD == 0 && r.StaleUnknown > 0 {
+		return "unknown"
+	}
+	return write(r.MonthlyUSD)
+}
+
 // known writes a size, unless it is 0 for want of a look.
 func known(bytes int64, unknown int) string {
 	if bytes == 0 && unknown > 0 {

@@ -11,7 +11,7 @@ import (
 var text string
 
 var tmpl = template.Must(template.New("page").Funcs(template.FuncMap{
-	"size": Size, "money": Money, "count": Count, "cents": cents, "date": date, "day": day, "clock": clock, "share": share, "table": newTable, "entries": newEntries, "short": Short,
+	"size": Size, "money": Money, "count": Count, "date": date, "day": day, "clock": clock, "share": share, "table": newTable, "entries": newEntries, "short": Short,
 }).Parse(text))
 
 // A Page is what is shown beside the figures.

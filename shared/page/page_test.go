@@ -76,14 +76,15 @@ func TestUnknownSizes(t *testing.T) {
 		name        string
 		row         Row
 		size, stale string
+		cost        string
 	}{
-		{"looked at", collect(empty).Total, "0 B", "0 B"},
-		{"not looked at", collect(unseen).Total, "unknown", "unknown"},
-		{"only what is too young was not", collect(empty, young).Total, "unknown", "0 B"},
-		{"some were", collect(stale("c", 1024, 72*time.Hour), unseen).Total, "1.0 KiB", "1.0 KiB"},
+		{"looked at", collect(empty).Total, "0 B", "0 B", "$0.00"},
+		{"not looked at", collect(unseen).Total, "unknown", "unknown", "unknown"},
+		{"only what is too young was not", collect(empty, young).Total, "unknown", "0 B", "$0.00"},
+		{"some were", collect(stale("c", 1<<30, 72*time.Hour), unseen).Total, "1.0 GiB", "1.0 GiB", "$0.50"},
 	} {
-		if tt.row.Size() != tt.size || tt.row.StaleSize() != tt.stale {
-			t.Errorf("%s: %s, %s", tt.name, tt.row.Size(), tt.row.StaleSize())
+		if tt.row.Size() != tt.size || tt.row.StaleSize() != tt.stale || tt.row.Cost() != tt.cost || tt.row.ShortCost() != tt.cost {
+			t.Errorf("%s: %s, %s, %s", tt.name, tt.row.Size(), tt.row.StaleSize(), tt.row.Cost())
 		}
 	}
 }

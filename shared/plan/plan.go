@@ -177,9 +177,9 @@ type reader struct {
 // A found is a line whose verdict is abort.
 type found struct {
 	raw     []byte
-	request mpu.Request // the upload, with the cutoff
-	bytes   int64
-	unknown bool // how many bytes
+	name    string      // the upload
+	request mpu.Request // the same, with the cutoff
+	bytes   *int64      // nil where nobody had looked
 }
 
 func (r *reader) read(raw []byte) error {
@@ -228,10 +228,7 @@ func (r *reader) readLine(raw []byte) error {
 	}
 	name := u.String()
 	u.Before = l.Before.UTC()
-	f := found{raw: raw, request: u, unknown: l.Bytes == nil}
-	if l.Bytes != nil {
-		f.bytes = *l.Bytes
-	}
+	f := found{raw: raw, name: name, request: u, bytes: l.Bytes}
 	i, twice := r.places[name]
 	switch {
 	case !twice:
@@ -247,12 +244,13 @@ func (r *reader) readLine(raw []byte) error {
 func (r *reader) group() {
 	groups := map[mpu.Request]int{}
 	for _, f := range r.found {
-		if r.spared[mpu.Request{Bucket: f.request.Bucket, Key: f.request.Key, UploadID: f.request.UploadID}.String()] {
+		if r.spared[f.name] {
 			continue
 		}
 		r.Abort++
-		r.Bytes += f.bytes
-		if f.unknown {
+		if f.bytes != nil {
+			r.Bytes += *f.bytes
+		} else {
 			r.Unknown++
 		}
 		if mpu.ByMediaID(f.request.Bucket.Store) {

@@ -73,6 +73,16 @@ func TestSQS(t *testing.T) {
 		{"not allowed", 3, func(int, batch) (int, string) {
 			return 403, `{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"not authorized"}`
 		}, 0, 1, mpu.Denied},
+		{"too many at once", 3, func(call int, b batch) (int, string) {
+			if call == 1 {
+				return 400, `{"__type":"com.amazonaws.sqs#OverLimit"}`
+			}
+			if call == 2 {
+				return 408, ""
+			}
+			return 200, took(b, len(b.Entries))
+		}, 3, 3, 0},
+		{"a redirect", 3, func(int, batch) (int, string) { return 307, "" }, 0, 1, mpu.Denied},
 		{"an answer that says nothing", 3, func(int, batch) (int, string) { return 200, `{}` }, 0, sendAttempts, mpu.Transient},
 		{"one that is wrong", 2, func(_ int, b batch) (int, string) {
 			return 200, `{"Successful":[{"Id":"0"}],"Failed":[{"Id":"1","Code":"InvalidMessageContents","SenderFault":true}]}`
@@ -94,6 +104,7 @@ func TestSQS(t *testing.T) {
 				}
 				status, answer := tt.say(calls, b)
 				w.Header().Set("X-Amzn-Requestid", "ID1")
+				w.Header().Set("Location", "/elsewhere") // which nobody follows
 				w.WriteHeader(status)
 				io.WriteString(w, answer)
 			})

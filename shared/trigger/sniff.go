@@ -77,40 +77,6 @@ func unknown(o object) error {
 	for i, name := range names {
 		names[i] = strconv.Quote(clip(name, 40))
 	}
-	hint := "no event that is read here has them"
-	if near := nearest(o.names, []string{"sweep", "request", "requests"}); near != "" {
-		hint += "; is one of them to be " + near + "?"
-	}
-	return &mpu.Error{Kind: mpu.Invalid, Target: "an event with the fields " + strings.Join(names, ", "), Hint: hint}
-}
-
-// nearest returns the one of some words that one of the names is probably meant to be, empty for none: they differ by one letter
-// that is wrong, missing or too much.
-func nearest(names, words []string) string {
-	for _, word := range words {
-		for _, name := range names {
-			if oneOff(fold(name), fold(word)) {
-				return word
-			}
-		}
-	}
-	return ""
-}
-
-// oneOff reports whether one letter makes the difference between two words.
-func oneOff(a, b string) bool {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
-	}
-	switch len(b) - len(a) {
-	case 0:
-		return i == len(a) || a[i+1:] == b[i+1:]
-	case 1:
-		return a[i:] == b[i+1:]
-	}
-	return false
+	return &mpu.Error{Kind: mpu.Invalid, Target: "an event with the fields " + strings.Join(names, ", "),
+		Hint: "no event that is read here has them; by hand it is request, requests or sweep"}
 }

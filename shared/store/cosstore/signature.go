@@ -71,7 +71,7 @@ func mac(key, text string) string {
 type pairs []struct{ name, value string }
 
 func (p *pairs) add(name, value string) {
-	*p = append(*p, struct{ name, value string }{strings.ToLower(escape(name)), escape(value)})
+	*p = append(*p, struct{ name, value string }{strings.ToLower(wire.Escape(name, false)), wire.Escape(value, false)})
 }
 
 // join returns the names and the pairs, each list in its order.
@@ -84,18 +84,4 @@ func (p pairs) join() (names, text string) {
 		n, t = append(n, x.name), append(t, x.name+"="+x.value)
 	}
 	return strings.Join(n, ";"), strings.Join(t, "&")
-}
-
-// escape leaves what RFC 3986 reserves for nothing, and no more.
-func escape(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~':
-			b.WriteByte(c)
-		default:
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }

@@ -77,7 +77,7 @@ func (p Place) path(key string) (path, raw string) {
 			path = path[:len(path)-1]
 		}
 	}
-	return path, escape(path, true)
+	return path, Escape(path, true)
 }
 
 // An Endpoint is a custom one: scheme://host[:port], perhaps with {bucket} and {region} in it.
@@ -230,8 +230,8 @@ func alphanumeric(c byte) bool {
 
 const upperHex = "0123456789ABCDEF"
 
-// escape percent-encodes every byte that RFC 3986 does not call unreserved, but slashes only if they are no separators.
-func escape(s string, slashes bool) string {
+// Escape percent-encodes every byte that RFC 3986 does not call unreserved, but slashes only if they are no separators.
+func Escape(s string, slashes bool) string {
 	plain := 0
 	for plain < len(s) && unreserved(s[plain], slashes) {
 		plain++

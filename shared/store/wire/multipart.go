@@ -143,7 +143,7 @@ func (q *query) add(name, value string) {
 		q.b.Grow(len(name) + len(value) + 2)
 		q.flag(name)
 		q.b.WriteByte('=')
-		q.b.WriteString(escape(value, false))
+		q.b.WriteString(Escape(value, false))
 	}
 }
 

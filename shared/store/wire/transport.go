@@ -25,9 +25,9 @@ type direct struct {
 	dial    DialFunc
 	tls     *tls.Config
 	proxy   func(*http.Request) (*url.URL, error)
-	others  http.RoundTripper // for what goes through a tunnel
-	limit   time.Duration     // how long a request and its answer may take; dial sees to it
-	maxIdle time.Duration     // how long an unused connection is kept
+	others  *http.Transport // for what goes through a tunnel
+	limit   time.Duration   // how long a request and its answer may take; dial sees to it
+	maxIdle time.Duration   // how long an unused connection is kept
 
 	mu    sync.Mutex
 	ways  map[hostname]*way
@@ -235,6 +235,7 @@ func (d *direct) CloseIdleConnections() {
 		}
 	}
 	clear(d.idle)
+	d.others.CloseIdleConnections()
 }
 
 // A link is a connection, which carries one request at a time.

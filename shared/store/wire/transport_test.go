@@ -121,6 +121,18 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	until(t, "idle connections stay open", func() bool { return open.Load() == 0 })
 }
 
+func TestCloseIdleConnections(t *testing.T) {
+	s, _, open := counted(t, fine)
+	client := NewClient(RequestTime)
+	for range 2 {
+		if _, err := Do(t.Context(), client, get(t, s.URL), maxSmall); err != nil {
+			t.Fatal(err)
+		}
+		client.CloseIdleConnections()
+		until(t, "idle connections stay open", func() bool { return open.Load() == 0 })
+	}
+}
+
 // raw serves connections by hand: every request is answered with the next of the answers, and the connection is kept.
 func raw(t *testing.T, answers ...string) (url string, requests *atomic.Int32) {
 	t.Helper()
