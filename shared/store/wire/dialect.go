@@ -103,6 +103,8 @@ func parseEndpoint(s string) (Endpoint, bool) {
 	if !ok || e.scheme != "http" && e.scheme != "https" {
 		return e, false
 	}
+	// The port that a scheme has anyway is not signed, so that it must not be sent either.
+	e.host = strings.TrimSuffix(e.host, map[string]string{"http": ":80", "https": ":443"}[e.scheme])
 	example := e.With("bucket", "region")
 	u, err := url.Parse(e.scheme + "://" + example)
 	e.ip = err == nil && net.ParseIP(u.Hostname()) != nil

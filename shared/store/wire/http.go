@@ -16,7 +16,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -79,11 +81,21 @@ func timed(dial DialFunc, limit time.Duration) DialFunc {
 // A DialFunc is what http.Transport connects with.
 type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// A timedConn is written to by one goroutine, as net/http does.
+// A timedConn is written to by one goroutine at a time.
 type timedConn struct {
 	net.Conn
 	limit time.Duration
-	until time.Time // the deadline that it has
+	until time.Time   // the deadline that Write has given it
+	dry   bool        // nothing is read off the connection
+	ended atomic.Bool // nothing more is to be written
+}
+
+// Read implements [net.Conn].
+func (c *timedConn) Read(b []byte) (int, error) {
+	if c.dry {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return c.Conn.Read(b)
 }
 
 // Write implements [net.Conn]. A deadline that is nearly as far away as it should be is left as it is: to move it takes longer
@@ -93,6 +105,9 @@ func (c *timedConn) Write(b []byte) (int, error) {
 		c.until = now.Add(c.limit)
 		if err := c.SetDeadline(c.until); err != nil {
 			return 0, err
+		}
+		if c.ended.Load() {
+			return 0, os.ErrDeadlineExceeded
 		}
 	}
 	return c.Conn.Write(b)

@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +34,7 @@ type direct struct {
 	mu    sync.Mutex
 	ways  map[hostname]*way
 	idle  map[string][]*link // by where they lead to; the one that was used last is the last
+	kept  int                // how many are in idle
 	sweep *time.Timer        // closes what has been idle for too long; nil if nothing is idle
 }
 
@@ -40,8 +43,8 @@ type hostname struct{ scheme, host string }
 const (
 	mostWays      = 10_000
 	handshakeTime = 5 * time.Second
-	suspicious    = 250 * time.Millisecond // after which a kept connection is looked at before it is used: the other end may have closed it
 	lookTime      = time.Millisecond
+	mostKept      = 512     // connections, whichever hosts they lead to: a process may open about a thousand files
 	maxInterim    = 5       // answers before the answer (RFC 9110, 15.2)
 	linkBuffer    = 4 << 10 // less, and a page in small chunks takes a read for each
 )
@@ -56,7 +59,7 @@ func newDirect(n Network, limit time.Duration) *direct {
 		dial: dial, tls: config, proxy: n.Proxy, limit: limit, maxIdle: idle, ways: map[hostname]*way{}, idle: map[string][]*link{},
 		others: &http.Transport{
 			Proxy: n.Proxy, DialContext: dial, TLSHandshakeTimeout: handshakeTime, TLSClientConfig: config.Clone(), Protocols: &protocols,
-			IdleConnTimeout: idle, MaxResponseHeaderBytes: maxHeader, MaxIdleConns: 1024, MaxIdleConnsPerHost: 512,
+			IdleConnTimeout: idle, MaxResponseHeaderBytes: maxHeader, MaxIdleConns: mostKept, MaxIdleConnsPerHost: mostKept,
 			DisableCompression: true, // a bound on bytes read is then a bound on bytes held
 		},
 	}
@@ -156,6 +159,7 @@ func (d *direct) pop(key string) *link {
 	l := list[len(list)-1]
 	list[len(list)-1] = nil
 	d.idle[key] = list[:len(list)-1]
+	d.kept--
 	return l
 }
 
@@ -171,6 +175,8 @@ func (d *direct) connect(ctx context.Context, to *url.URL, key string) (*link, e
 	if err != nil {
 		return nil, err
 	}
+	l := &link{home: d, key: key, room: -1}
+	l.watch(conn)
 	if to.Scheme == "https" {
 		ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 		defer cancel()
@@ -181,26 +187,48 @@ func (d *direct) connect(ctx context.Context, to *url.URL, key string) (*link, e
 			conn.Close()
 			return nil, err
 		}
-		conn = secure
+		conn, l.secure = secure, true
 	}
-	l := &link{Conn: conn, home: d, key: key, room: -1}
+	l.Conn = conn
 	l.br = bufio.NewReaderSize(l, linkBuffer)
 	return l, nil
 }
 
 // keep keeps a connection for the next request.
 func (d *direct) keep(l *link) {
-	l.since = time.Now()
+	var tooMany *link
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	l.since = time.Now()
 	d.idle[l.key] = append(d.idle[l.key], l)
+	if d.kept++; d.kept > mostKept {
+		tooMany = d.oldest()
+	}
 	if d.sweep == nil {
 		d.sweep = time.AfterFunc(d.maxIdle, d.closeIdle)
 	}
+	d.mu.Unlock()
+	if tooMany != nil {
+		tooMany.Close()
+	}
+}
+
+// oldest takes the connection out that has been unused for longest.
+func (d *direct) oldest() *link {
+	var l *link
+	for _, list := range d.idle {
+		if len(list) > 0 && (l == nil || list[0].since.Before(l.since)) {
+			l = list[0]
+		}
+	}
+	d.idle[l.key] = slices.Delete(d.idle[l.key], 0, 1)
+	d.kept--
+	return l
 }
 
 // closeIdle closes the connections that nobody has used for too long.
 func (d *direct) closeIdle() {
+	var old []*link // closed when others can go on: with TLS that writes
+	defer func() { closeAll(old) }()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	oldest := time.Now()
@@ -208,9 +236,10 @@ func (d *direct) closeIdle() {
 	for key, list := range d.idle {
 		n := 0
 		for n < len(list) && !list[n].since.After(limit) { // they lie in the order in which they were put back
-			list[n].Close()
 			n++
 		}
+		old = append(old, list[:n]...)
+		d.kept -= n
 		if list = append([]*link(nil), list[n:]...); len(list) == 0 {
 			delete(d.idle, key)
 			continue
@@ -227,15 +256,22 @@ func (d *direct) closeIdle() {
 
 // CloseIdleConnections closes what is kept; http.Client looks for it.
 func (d *direct) CloseIdleConnections() {
+	var all []*link
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	for _, list := range d.idle {
-		for _, l := range list {
-			l.Close()
-		}
+		all = append(all, list...)
 	}
 	clear(d.idle)
+	d.kept = 0
+	d.mu.Unlock()
+	closeAll(all)
 	d.others.CloseIdleConnections()
+}
+
+func closeAll(links []*link) {
+	for _, l := range links {
+		l.Close()
+	}
 }
 
 // A link is a connection, which carries one request at a time.
@@ -247,6 +283,30 @@ type link struct {
 	room   int         // bytes that an answer's head may still have, -1 while there is no limit
 	unhook func() bool // from the context of the request
 	since  time.Time   // when it was put back
+
+	// To see what has come without waiting for it.
+	timed  *timedConn      // nil if the connection is none
+	raw    syscall.RawConn // nil where that cannot be
+	look   func(fd uintptr) bool
+	silent bool // what look saw
+	secure bool // TLS stands between, and may have read more than it gave
+}
+
+// watch prepares a new connection for [link.quiet].
+func (l *link) watch(conn net.Conn) {
+	timed, ok := conn.(*timedConn)
+	if !ok {
+		return
+	}
+	l.timed = timed
+	socket, ok := timed.Conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := socket.SyscallConn(); err == nil {
+		l.raw = raw
+		l.look = func(fd uintptr) bool { l.silent = silent(fd); return true }
+	}
 }
 
 var errHeader = fmt.Errorf("the answer's headers exceeded %d KiB", maxHeader>>10)
@@ -267,7 +327,12 @@ func (l *link) Read(p []byte) (int, error) {
 }
 
 // cut ends what is under way. The connection is of no more use.
-func (l *link) cut() { l.Conn.SetDeadline(time.Unix(1, 0)) }
+func (l *link) cut() {
+	if l.timed != nil {
+		l.timed.ended.Store(true) // first, or a deadline that is just being set could undo it
+	}
+	l.Conn.SetDeadline(time.Unix(1, 0))
+}
 
 // drop closes a connection.
 func (l *link) drop() {
@@ -284,21 +349,40 @@ func (l *link) putBack(resp *http.Response) {
 	l.home.keep(l)
 }
 
-// stands reports whether a kept connection can be used: nothing has come on it that nobody asked for, least of all its end.
-// A look takes a millisecond, so that it is worth its while only after some time.
+// stands reports whether a kept connection can be used: nothing has come on it that nobody asked for, be it its end or an
+// answer too many, which would be taken for the next request's. Where that cannot be seen at once, it is waited for, a
+// millisecond: of TLS there may be tickets to be read.
 func (l *link) stands() bool {
-	switch idle := time.Since(l.since); {
-	case idle >= l.home.maxIdle:
+	switch {
+	case time.Since(l.since) >= l.home.maxIdle:
 		return false
-	case idle < suspicious:
+	case l.quiet():
 		return true
 	}
 	if l.Conn.SetDeadline(time.Now().Add(lookTime)) != nil {
 		return false
 	}
+	return l.nothing() && l.Conn.SetDeadline(time.Now().Add(l.home.limit)) == nil
+}
+
+// quiet reports whether nothing has come, and that at once; false if it cannot tell.
+func (l *link) quiet() bool {
+	if l.raw == nil || l.raw.Read(l.look) != nil || !l.silent {
+		return false
+	}
+	if !l.secure {
+		return true
+	}
+	l.timed.dry = true
+	defer func() { l.timed.dry = false }()
+	return l.nothing()
+}
+
+// nothing reports whether there is nothing to read until the time is up.
+func (l *link) nothing() bool {
 	_, err := l.br.Peek(1)
 	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout() && l.Conn.SetDeadline(time.Now().Add(l.home.limit)) == nil
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // exchange writes a request and reads the head of its answer.

@@ -3,6 +3,7 @@ package wire
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func TestClosedConnectionIsNotUsed(t *testing.T) {
 		t.Fatalf("%d connections", n)
 	}
 	s.CloseClientConnections()
-	time.Sleep(2 * suspicious)
+	time.Sleep(50 * time.Millisecond)
 	if _, err := Do(t.Context(), client, get(t, s.URL), maxSmall); err != nil {
 		t.Error(err)
 	}
@@ -88,7 +89,7 @@ func TestIdleConnectionIsUsedAgain(t *testing.T) {
 			if _, err := Do(t.Context(), client, get(t, s.URL), maxSmall); err != nil {
 				t.Fatal(tls, err)
 			}
-			time.Sleep(2 * suspicious)
+			time.Sleep(50 * time.Millisecond)
 		}
 		if n := made.Load(); !tls && n != 1 {
 			t.Errorf("%d connections", n)
@@ -356,4 +357,171 @@ func rootsOf(s *httptest.Server) *x509.CertPool {
 		pool.AddCert(s.Certificate())
 	}
 	return pool
+}
+
+// What comes on a kept connection that nobody asked for is never taken for the answer to the next request, however soon that is.
+func TestStrayAnswer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		first, stray string // the stray one follows with the first or a moment later
+		wait         time.Duration
+	}{
+		"another answer":                {"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", 10 * time.Millisecond},
+		"another answer, at once":       {"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", 0},
+		"the end of a body that is not": {"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", "0\r\n\r\n", 3 * time.Millisecond},
+	} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", TLS ", secure), func(t *testing.T) {
+				certified := httptest.NewTLSServer(fine)
+				defer certified.Close()
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				scheme := "http"
+				if secure {
+					l, scheme = tls.NewListener(l, &tls.Config{Certificates: certified.TLS.Certificates}), "https"
+				}
+				defer l.Close()
+				go eachConn(l, func(conn net.Conn, r *bufio.Reader) {
+					for {
+						req, err := http.ReadRequest(r)
+						if err != nil {
+							return
+						}
+						if req.URL.Path != "/stray" {
+							io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+							continue
+						}
+						io.WriteString(conn, tt.first)
+						time.Sleep(tt.wait)
+						io.WriteString(conn, tt.stray)
+					}
+				})
+				client := NewClientOn(Network{Roots: rootsOf(certified)}, RequestTime)
+				for i, path := range []string{"/stray", "/", "/", "/stray", "/"} {
+					a, err := Do(t.Context(), client, deletion(t, scheme+"://"+l.Addr().String()+path), maxSmall)
+					if want := map[string]int{"/": 403, "/stray": 204}[path]; err != nil || a.Status != want {
+						t.Fatalf("request %d, %s: %+v, %v; want %d", i, path, a, err, want)
+					}
+					time.Sleep(5*time.Millisecond + 2*tt.wait)
+				}
+			})
+		}
+	}
+}
+
+func eachConn(l net.Listener, serve func(net.Conn, *bufio.Reader)) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			serve(conn, bufio.NewReader(conn))
+		}()
+	}
+}
+
+func deletion(t *testing.T, url string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodDelete, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+// A server that closes connections soon costs connections, not requests.
+func TestServerThatClosesSoon(t *testing.T) {
+	s := httptest.NewUnstartedServer(fine)
+	s.Config.IdleTimeout = 20 * time.Millisecond
+	s.Start()
+	defer s.Close()
+	client := NewClient(RequestTime)
+	for i := range 5 {
+		if _, err := Do(t.Context(), client, deletion(t, s.URL), maxSmall); err != nil {
+			t.Errorf("request %d: %v", i, err)
+		}
+		time.Sleep(60 * time.Millisecond)
+	}
+}
+
+// However many hosts are asked, so many connections are kept, those that were used last.
+func TestKeptConnectionsAreFew(t *testing.T) {
+	var open atomic.Int32
+	s := httptest.NewUnstartedServer(fine)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	client := NewClientOn(Network{Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, s.Listener.Addr().String())
+	}}, RequestTime)
+	ask := func(host int) {
+		if _, err := Do(t.Context(), client, deletion(t, fmt.Sprintf("http://bucket-%d.example.com/", host)), maxSmall); err != nil {
+			t.Fatal(host, err)
+		}
+	}
+	const hosts = mostKept + 40
+	for i := range hosts {
+		ask(i)
+	}
+	d := client.Transport.(*direct)
+	kept := 0
+	for _, list := range d.idle {
+		kept += len(list)
+	}
+	if kept != mostKept || d.kept != kept {
+		t.Errorf("%d connections are kept, %d by its own count, want %d", kept, d.kept, mostKept)
+	}
+	if len(d.idle["http://bucket-0.example.com"]) != 0 || len(d.idle[fmt.Sprintf("http://bucket-%d.example.com", hosts-1)]) != 1 {
+		t.Error("it is not the oldest that were closed")
+	}
+	for range 200 {
+		if open.Load() == mostKept {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := open.Load(); n != mostKept {
+		t.Errorf("%d connections are open", n)
+	}
+	client.CloseIdleConnections()
+	if d.kept != 0 || len(d.idle) != 0 {
+		t.Errorf("%d connections are kept after all", d.kept)
+	}
+}
+
+// A request that is cancelled while it is being written ends at once.
+func TestCancelWhileWriting(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go eachConn(l, func(net.Conn, *bufio.Reader) { time.Sleep(5 * time.Second) })
+	client := NewClient(4 * time.Second)
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		const size = 8 << 20 // more than the kernel takes
+		req, err := http.NewRequest(http.MethodPut, "http://"+l.Addr().String(), strings.NewReader(strings.Repeat("x", size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go cancel()
+		began := time.Now()
+		if _, err := Do(ctx, client, req, maxSmall); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Fatalf("it took %s", took)
+		}
+	}
 }
