@@ -28,7 +28,7 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 	if j.giveUp.Err() != nil {
 		return
 	}
-	d, parts, err := j.inspect(u)
+	d, parts, err := j.inspect(j.ctx, u)
 	if err != nil {
 		o = j.failed(o, err)
 		return
@@ -58,17 +58,18 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 func (j *job) unproven() bool { return j.store.Foreign() && (j.passes > 0 || !j.proven.Load()) }
 
 // inspect looks at an upload's parts and decides.
-func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
+func (j *job) inspect(ctx context.Context, u mpu.Upload) (mpu.Decision, store.Parts, error) {
 	if j.Uninspected && j.swept && !u.Initiated.IsZero() {
 		return judge(u, store.Parts{}, j.before), store.Parts{}, nil
 	}
-	parts, err := j.store.Parts(j.ctx, u)
+	parts, err := j.store.Parts(ctx, u)
 	if errors.Is(err, mpu.Gone) && j.direct() && j.store.Foreign() {
-		err = j.goneForSure(u, err)
+		err = j.goneForSure(ctx, u, err)
 	}
-	if err == nil && j.direct() && lastActive(u, parts).IsZero() {
-		// The listing of parts of an upload that has none says nothing about when it was begun.
-		u.Initiated, err = j.initiated(u)
+	if err == nil && j.direct() && parts.Newest.IsZero() && parts.Initiated.IsZero() {
+		// The listing of parts of an upload that has none says nothing about when it was begun, and what whoever named it says
+		// of that is not to be believed: a plan is a file, which can be edited.
+		u.Initiated, err = j.initiated(ctx, u)
 	}
 	if err != nil {
 		return mpu.Decision{}, parts, err
@@ -81,8 +82,8 @@ func (j *job) inspect(u mpu.Upload) (mpu.Decision, store.Parts, error) {
 // goneForSure asks for the key's uploads as well, where a service answers alike for an upload that is gone and for what is
 // wrong with the question: there may be no such bucket (rclone), or it stands in the wrong place of the address (Ceph). It
 // returns what is wrong, or else gone.
-func (j *job) goneForSure(u mpu.Upload, gone error) error {
-	for _, err := range j.store.Pages(j.ctx, u.Bucket, u.Key, mpu.Marker{}) {
+func (j *job) goneForSure(ctx context.Context, u mpu.Upload, gone error) error {
+	for _, err := range j.store.Pages(ctx, u.Bucket, u.Key, mpu.Marker{}) {
 		if err != nil {
 			return err
 		}
@@ -95,9 +96,9 @@ func (j *job) goneForSure(u mpu.Upload, gone error) error {
 const lookUpPages = 20
 
 // initiated looks an upload up in the listing of its key. The time is zero if it is not found there.
-func (j *job) initiated(u mpu.Upload) (time.Time, error) {
+func (j *job) initiated(ctx context.Context, u mpu.Upload) (time.Time, error) {
 	pages := 0
-	for page, err := range j.store.Pages(j.ctx, u.Bucket, u.Key, mpu.Marker{}) {
+	for page, err := range j.store.Pages(ctx, u.Bucket, u.Key, mpu.Marker{}) {
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -170,19 +171,21 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 
 // again decides once more, for an abort that has waited.
 //
-// An upload never loses parts but by an abort: with fewer than were seen, the abort that got lost did arrive, and what is
-// there now has landed behind it.
-func (a *attempt) again(last error) error {
+// An upload never loses parts but by an abort: with fewer than were seen, an abort of ours that got lost did arrive, and what
+// is there now has landed behind it. Bytes say nothing: a client may send a part again, and a smaller one.
+func (a *attempt) again(ctx context.Context, last error) error {
 	a.outcome.Unconfirmed = a.outcome.Unconfirmed || unanswered(last)
-	d, parts, err := a.inspect(a.outcome.Upload)
+	d, parts, err := a.inspect(ctx, a.outcome.Upload)
 	switch {
 	case err != nil:
 		return err
-	case parts.Count < a.seen.Count || parts.Bytes < a.seen.Bytes:
+	case a.outcome.Unconfirmed && parts.Count < a.seen.Count:
 		a.arrived = true
 		a.landed(parts)
 	case d.Verdict != mpu.Abort:
 		return &aliveError{d}
+	case !a.arrived && d.Inspected:
+		a.outcome.Parts, a.outcome.Bytes, a.seen = parts.Count, parts.Bytes, parts
 	}
 	return nil
 }

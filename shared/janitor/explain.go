@@ -35,7 +35,7 @@ func (j *Janitor) Explain(ctx context.Context, r mpu.Request, most int) (all []E
 	job := run.job(0, Task{Request: r}, st)
 	defer job.stop(nil)
 	err = job.each(most, func(u mpu.Upload) error {
-		d, parts, err := job.inspect(u)
+		d, parts, err := job.inspect(job.ctx, u)
 		if err == nil {
 			all = append(all, Explanation{Decision: d, Before: job.before, Newest: parts.Newest})
 		}

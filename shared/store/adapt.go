@@ -27,8 +27,9 @@ func (b *Budget) share() int { return max(1, b.total/max(1, int(b.active.Load())
 
 // A Gate finds out how much one bucket bears, and lets no more through. All operations on a bucket go through one gate.
 //
-// It starts with a few in flight. Every answer that does not take much longer than is usual lets one more in, so that their number doubles every round trip for as long as that brings more through; where a service, or a
-// function's share of the CPU, only queues, it stops. From above it is bounded by Little's law: what got through in the last
+// It starts with a few in flight. Every answer that does not take much longer than is usual lets one more in, so that their
+// number doubles every round trip for as long as that brings more through; where a service, or a function's share of the CPU,
+// only queues, it stops. From above it is bounded by Little's law: what got through in the last
 // moment, times how long each operation usually takes, is what was really at work; twice that may be in flight.
 //
 // A service that asks to slow down sets a pace for the operation that it refused: while it refuses, what it lets through is its
@@ -63,37 +64,38 @@ func NewGate(b *Budget) *Gate {
 func (g *Gate) Layer() Layer {
 	return func(next Send) Send {
 		return func(ctx context.Context, c Call) error {
-			if err := g.enter(ctx, c.Op); err != nil {
+			held := ctx.Value(placeOf{g}) != nil
+			if err := g.enter(ctx, c.Op, held); err != nil {
 				return waitError(ctx, c, err)
+			}
+			if c.again != nil && g.now().Sub(c.looked) > stale {
+				if err := c.again(context.WithValue(ctx, placeOf{g}, true), nil); err != nil {
+					g.giveBack(held)
+					return err
+				}
 			}
 			begun := g.now()
 			err := next(ctx, c)
-			g.leave(c.Op, begun, err)
+			g.leave(c.Op, begun, held, err)
 			return err
 		}
 	}
 }
 
-// enter waits for a place and for the operation's pace.
-func (g *Gate) enter(ctx context.Context, op Op) error {
+// stale is how old the look at an upload may be when its abort is sent. Where a service lets few through, an abort waits for
+// its turn for longer, and the upload is then looked at again.
+const stale = 2 * time.Second
+
+// placeOf is in the context of what is sent from within a call that has a place in the gate: one waits for the other, so that
+// the two need one place.
+type placeOf struct{ gate *Gate }
+
+// enter waits for a place, unless one is held, and for the operation's pace.
+func (g *Gate) enter(ctx context.Context, op Op, held bool) error {
+	if err := g.place(ctx, held); err != nil {
+		return err
+	}
 	g.mu.Lock()
-	if g.inFlight == 0 && len(g.waiting) == 0 {
-		g.budget.active.Add(1)
-	}
-	if g.inFlight < g.room() && len(g.waiting) == 0 {
-		g.inFlight++
-	} else {
-		place := make(chan struct{})
-		g.waiting = append(g.waiting, place)
-		g.mu.Unlock()
-		select {
-		case <-place: // whoever gave it has counted it
-		case <-ctx.Done():
-			g.giveUp(place)
-			return ctx.Err()
-		}
-		g.mu.Lock()
-	}
 	wait := g.pacer(op).turn(g.now())
 	g.mu.Unlock()
 	if wait <= 0 {
@@ -105,11 +107,45 @@ func (g *Gate) enter(ctx context.Context, op Op) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		g.mu.Lock()
-		g.free()
-		g.mu.Unlock()
+		g.giveBack(held)
 		return ctx.Err()
 	}
+}
+
+// place waits for a place.
+func (g *Gate) place(ctx context.Context, held bool) error {
+	if held {
+		return nil
+	}
+	g.mu.Lock()
+	if g.inFlight == 0 && len(g.waiting) == 0 {
+		g.budget.active.Add(1)
+	}
+	if g.inFlight < g.room() && len(g.waiting) == 0 {
+		g.inFlight++
+		g.mu.Unlock()
+		return nil
+	}
+	place := make(chan struct{})
+	g.waiting = append(g.waiting, place)
+	g.mu.Unlock()
+	select {
+	case <-place: // whoever gave it has counted it
+		return nil
+	case <-ctx.Done():
+		g.giveUp(place)
+		return ctx.Err()
+	}
+}
+
+// giveBack gives a place back that nothing was sent in.
+func (g *Gate) giveBack(held bool) {
+	if held {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.free()
 }
 
 // giveUp takes a place in the queue back, or hands it on if it has just been given.
@@ -138,7 +174,7 @@ func (g *Gate) pacer(op Op) *pacer {
 }
 
 // leave takes in how a request went.
-func (g *Gate) leave(op Op, begun time.Time, err error) {
+func (g *Gate) leave(op Op, begun time.Time, held bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
@@ -152,7 +188,9 @@ func (g *Gate) leave(op Op, begun time.Time, err error) {
 		}
 	}
 	g.measure(now)
-	g.free()
+	if !held {
+		g.free()
+	}
 }
 
 // answered takes in how long an answer took, and lets one more in flight if all places are taken, nothing else limits them,
@@ -228,12 +266,14 @@ type pacer struct {
 	next time.Time
 
 	// The limit is measured while the service refuses.
-	measuring time.Time // since when, zero if it does not
-	count     int       // got through since then
-	refusals  int       // were refused since then
-	known     float64   // the limit that was measured last, zero for none
-	raised    time.Time // when the rate was last raised
-	quiet     time.Time // since when nothing was refused
+	measuring time.Time     // since when, zero if it does not
+	count     int           // got through since then
+	refusals  int           // were refused since then
+	silenced  bool          // it asked to wait, so that nothing was sent that could be measured
+	asked     time.Duration // how long it last asked to wait, zero if it never did
+	known     float64       // the limit that was measured last, zero for none
+	raised    time.Time     // when the rate was last raised
+	quiet     time.Time     // since when nothing was refused
 
 	recent      int // got through in the last moments
 	recentSince time.Time
@@ -299,13 +339,17 @@ func (p *pacer) refused(now time.Time, wait time.Duration) {
 	p.quiet = now
 	if p.measuring.IsZero() {
 		p.measuring, p.count, p.refusals = now, 0, 0
-		if p.rate > 0 {
+		switch {
+		case p.rate > 0 && wait > 0:
+			p.rate = max(p.rate*0.8, 1)
+			p.known = p.rate
+		case p.rate > 0:
 			// It has crept up to the limit; or the service refuses some at random, which no pace helps against.
 			p.rate = max(p.rate*0.97, p.known*0.9)
 			if p.known == 0 {
 				p.known = p.rate
 			}
-		} else {
+		default:
 			p.rate = max(p.throughput(now)/2, 10)
 		}
 	}
@@ -313,7 +357,11 @@ func (p *pacer) refused(now time.Time, wait time.Duration) {
 		p.refusals++
 	}
 	p.settle(now)
-	if until := now.Add(wait); wait > 0 && until.After(p.next) {
+	if wait == 0 {
+		return
+	}
+	p.asked, p.silenced = wait, true
+	if until := now.Add(wait); until.After(p.next) {
 		p.next = until
 	}
 }
@@ -333,6 +381,10 @@ func (p *pacer) settle(now time.Time) {
 	if passed < measureFor {
 		return
 	}
+	if p.silenced {
+		p.silenced, p.measuring, p.raised = false, time.Time{}, now
+		return
+	}
 	if p.refusals > p.count/20 {
 		p.known = float64(p.count) / passed.Seconds()
 	}
@@ -349,7 +401,8 @@ func (p *pacer) raise(now time.Time) {
 	if since < 100*time.Millisecond {
 		return
 	}
-	slope := min(0.003*math.Pow(2, now.Sub(p.quiet).Seconds()/5), 1)
+	patience := 5 / (5 + p.asked.Seconds()) // the limit is passed seldom where that costs a long wait
+	slope := min(0.003*patience*math.Pow(2, patience*now.Sub(p.quiet).Seconds()/5), 1)
 	switch {
 	case p.known == 0:
 		slope = 3

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -253,4 +254,29 @@ func TestGateForgetsWhoGivesUp(t *testing.T) {
 			t.Errorf("two took %s, %d in flight", took, s.peak)
 		}
 	})
+}
+
+// A service that asks to wait is obeyed, and the pace is found all the same: what the waits cost is little beside the work.
+func TestGateFindsThePaceOfOneThatAsksToWait(t *testing.T) {
+	for _, tt := range []struct {
+		after time.Duration
+		most  float64 // times what the limit takes
+	}{
+		{time.Second, 1.5},
+		{5 * time.Second, 2.5},
+		{30 * time.Second, 5},
+	} {
+		for _, limit := range []float64{100, 1000} {
+			t.Run(fmt.Sprint(tt.after, ", ", limit), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := &service{takes: 20 * time.Millisecond, cap: limit, after: tt.after}
+					n := int(limit * 120)
+					took := work(t, gated(s, store.NewBudget(320)), n)
+					if times := took.Seconds() / 120; times > tt.most || s.refused*20 > n {
+						t.Errorf("%.2f times as long as the limit takes, and %d refused of %d", times, s.refused, n)
+					}
+				})
+			})
+		}
+	}
 }

@@ -19,7 +19,8 @@ import (
 type Call struct {
 	Op     Op
 	Upload mpu.Upload // what it is about; for ListUploads only the bucket, and the prefix as Key
-	again  func(last error) error
+	again  func(ctx context.Context, last error) error
+	looked time.Time // when again, or what it would say again, was last found out
 	run    func(context.Context) error
 }
 
@@ -57,9 +58,10 @@ func Retry(attempts int, first, most time.Duration) Layer {
 					return last
 				}
 				if c.again != nil {
-					if last = c.again(last); last != nil {
+					if last = c.again(ctx, last); last != nil {
 						return last
 					}
+					c.looked = time.Now()
 				}
 				last = next(ctx, c)
 				return last

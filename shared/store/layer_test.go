@@ -79,7 +79,7 @@ func TestAbortAsksAgainBeforeItIsSentAgain(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, asked := failing(2, throttled), 0
-				err := store.New(d, store.Retry(5, time.Second, time.Second)).Abort(t.Context(), upload("k", "u"), func(last error) error {
+				err := store.New(d, store.Retry(5, time.Second, time.Second)).Abort(t.Context(), upload("k", "u"), func(_ context.Context, last error) error {
 					asked++
 					return tt.again
 				})

@@ -262,13 +262,15 @@ func (s *Store) partsOnce(ctx context.Context, u mpu.Upload, after int) (parts P
 // without a key deletes the bucket (Ceph tracker 48727).
 //
 // Again, where it is not nil, is asked before the abort is sent another time, after it was throttled or got lost, and told
-// which by the error of the attempt before: its own error takes the place of the next. Much can happen to an upload while
-// an abort waits.
-func (s *Store) Abort(ctx context.Context, u mpu.Upload, again func(last error) error) error {
+// which by the error of the attempt before: its own error takes the place of the next. It is also asked, with nil, where an
+// abort has waited for its turn for long; see [Gate]. Much can happen to an upload while an abort waits.
+//
+// The requests that again sends are to be sent with the context that it is given.
+func (s *Store) Abort(ctx context.Context, u mpu.Upload, again func(ctx context.Context, last error) error) error {
 	if err := whole(u); err != nil {
 		return err
 	}
-	return s.send(ctx, Call{Op: AbortUpload, Upload: u, again: again, run: func(ctx context.Context) error {
+	return s.send(ctx, Call{Op: AbortUpload, Upload: u, again: again, looked: time.Now(), run: func(ctx context.Context) error {
 		return s.driver.AbortUpload(ctx, u)
 	}})
 }
