@@ -219,7 +219,7 @@ func (r *reader) readLine(raw []byte) error {
 	case u.UploadID == "" || u != (mpu.Request{Bucket: u.Bucket, Key: u.Key, UploadID: u.UploadID}):
 		return fmt.Errorf("upload %q: exactly one upload can stand here", l.Upload)
 	case l.Verdict == mpu.Keep:
-		r.spared[u.String()] = true
+		r.spared[anywhere(u)] = true
 		return nil
 	case l.Verdict != mpu.Abort:
 		return fmt.Errorf("verdict %q: use %s or %s", l.Verdict, mpu.Abort, mpu.Keep)
@@ -240,11 +240,17 @@ func (r *reader) readLine(raw []byte) error {
 	return nil
 }
 
+// anywhere is an upload without its bucket's region: a line may leave that out, and one that says keep holds all the same.
+func anywhere(r mpu.Request) string {
+	r.Bucket.Region, r.Before = "", time.Time{}
+	return r.String()
+}
+
 // group puts together what can be applied together.
 func (r *reader) group() {
 	groups := map[mpu.Request]int{}
 	for _, f := range r.found {
-		if r.spared[f.name] {
+		if r.spared[anywhere(f.request)] {
 			continue
 		}
 		r.Abort++
