@@ -271,6 +271,7 @@ type pacer struct {
 	refusals  int           // were refused since then
 	silenced  bool          // it asked to wait, so that nothing was sent that could be measured
 	asked     time.Duration // how long it last asked to wait, zero if it never did
+	resumed   time.Time     // when that is over
 	known     float64       // the limit that was measured last, zero for none
 	raised    time.Time     // when the rate was last raised
 	quiet     time.Time     // since when nothing was refused
@@ -336,12 +337,19 @@ func (p *pacer) refused(now time.Time, wait time.Duration) {
 	if wait == 0 && p.odd*100 < max(p.of, 100) {
 		return // one or two among hundreds are nobody's limit
 	}
+	if p.silenced {
+		p.settle(now)
+	}
 	p.quiet = now
 	if p.measuring.IsZero() {
 		p.measuring, p.count, p.refusals = now, 0, 0
 		switch {
 		case p.rate > 0 && wait > 0:
-			p.rate = max(p.rate*0.8, 1)
+			less := 0.8
+			if now.Sub(p.resumed) < wait {
+				less = 0.5 // it is far too fast, and each step costs a wait
+			}
+			p.rate = max(p.rate*less, 1)
 			p.known = p.rate
 		case p.rate > 0:
 			// It has crept up to the limit; or the service refuses some at random, which no pace helps against.
@@ -362,7 +370,7 @@ func (p *pacer) refused(now time.Time, wait time.Duration) {
 	}
 	p.asked, p.silenced = wait, true
 	if until := now.Add(wait); until.After(p.next) {
-		p.next = until
+		p.next, p.resumed = until, until
 	}
 }
 

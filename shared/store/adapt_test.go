@@ -262,9 +262,9 @@ func TestGateFindsThePaceOfOneThatAsksToWait(t *testing.T) {
 		after time.Duration
 		most  float64 // times what the limit takes
 	}{
-		{time.Second, 1.5},
-		{5 * time.Second, 2.5},
-		{30 * time.Second, 5},
+		{time.Second, 2},
+		{5 * time.Second, 3},
+		{30 * time.Second, 8},
 	} {
 		for _, limit := range []float64{100, 1000} {
 			t.Run(fmt.Sprint(tt.after, ", ", limit), func(t *testing.T) {
