@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // A draft becomes a file when it is whole, so that nothing half written takes the place of what was there. The name - is
@@ -21,6 +23,9 @@ type draft struct {
 func newDraft(name string, stdout io.Writer) (*draft, error) {
 	if name == "-" {
 		return &draft{Writer: stdout}, nil
+	}
+	if std := standard(name); std != nil { // as /dev/stdout: what leads to a file is not to be replaced under it
+		return &draft{Writer: std, name: name}, nil
 	}
 	target := resolved(name)
 	f, err := openDraft(target)
@@ -40,8 +45,36 @@ func openDraft(target string) (*os.File, error) {
 		return nil, errors.New("it is a folder")
 	case err == nil && !info.Mode().IsRegular():
 		return os.OpenFile(target, os.O_WRONLY, 0)
+	case err == nil && info.Mode().Perm()&0o222 == 0:
+		return nil, errors.New("it is write-protected")
+	case err == nil:
+		f, err := createDraft(target)
+		if err == nil {
+			err = f.Chmod(info.Mode().Perm())
+		}
+		return f, err
 	}
-	return os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+"-*")
+	return createDraft(target)
+}
+
+// createDraft creates a file beside the target, with the rights that whoever runs this gives to new files.
+func createDraft(target string) (*os.File, error) {
+	name := fmt.Sprintf(".%s-%d", filepath.Base(target), rand.Uint64())
+	return os.OpenFile(filepath.Join(filepath.Dir(target), name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// standard is the standard output or error that a name is another name of, or nil.
+func standard(name string) *os.File {
+	info, err := os.Stat(name)
+	if err != nil || !strings.HasPrefix(filepath.ToSlash(name), "/dev/") && !strings.HasPrefix(filepath.ToSlash(name), "/proc/") {
+		return nil
+	}
+	for _, std := range []*os.File{os.Stdout, os.Stderr} {
+		if have, err := std.Stat(); err == nil && os.SameFile(info, have) {
+			return std
+		}
+	}
+	return nil
 }
 
 // resolved is the file that a name leads to, so that a link is kept and what it points to replaced.
@@ -73,11 +106,7 @@ func (d *draft) keep() error {
 	if d.file == nil {
 		return nil
 	}
-	var err error
-	if d.target != "" {
-		err = d.file.Chmod(0o644)
-	}
-	err = errors.Join(err, d.file.Close())
+	err := d.file.Close()
 	if err == nil && d.target != "" {
 		err = os.Rename(d.file.Name(), d.target)
 	}

@@ -50,6 +50,11 @@ days than your longest upload takes.`,
 }
 
 func (a *auditor) run(cmd *cobra.Command, args []string) error {
+	for _, flag := range []string{"yes", "days"} {
+		if cmd.Flags().Changed(flag) && !a.install {
+			return usage(fmt.Errorf("--%s is of use with --install only, and without it nothing is written", flag), "add --install, or leave it out")
+		}
+	}
 	rs, err := a.requests(args)
 	if err != nil {
 		return err
@@ -71,6 +76,10 @@ func (a *auditor) run(cmd *cobra.Command, args []string) error {
 		buckets, err := a.handler.Allowed(cmd.Context(), r)
 		errs = append(errs, err)
 		for _, b := range buckets {
+			if a.stop.Err() != nil {
+				errs = append(errs, fmt.Errorf("%s: interrupted before it was looked at", b))
+				continue
+			}
 			if err := a.look(cmd, b); err != nil {
 				errs = append(errs, err)
 			}
@@ -108,7 +117,7 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 	if !a.handler.Settings().Apply {
 		return fmt.Errorf("%s: not written, because %sMODE is plan", audit.Target, handler.Prefix)
 	}
-	if !a.agreed() {
+	if !a.agreed() || a.stop.Err() != nil {
 		return fmt.Errorf("%s: nothing was written", audit.Target)
 	}
 	if err := change.Install(cmd.Context(), st, r.Bucket); err != nil {
@@ -136,7 +145,7 @@ func (a *auditor) agreed() bool {
 		return false
 	}
 	fmt.Fprint(a.told(), "  write it? [y/N] ")
-	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	answer, err := interruptibly(a.console, func() (string, error) { return bufio.NewReader(a.in).ReadString('\n') })
 	if err != nil && err != io.EOF {
 		return false
 	}

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -60,7 +61,14 @@ func (c *console) run(ctx context.Context, args []string) (exit int) {
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	refuseUnknown(root) // they remember where the root writes
+	// A reader that has gone away is an error of the write, and not the end of this process: drafts are to be taken back.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
 	err := root.ExecuteContext(ctx)
+	if errors.Is(out.err, syscall.EPIPE) {
+		return 128 + int(syscall.SIGPIPE) // as if it had been ended by the signal, and as silent
+	}
 	if out.err != nil {
 		err = join(err, fmt.Errorf("cannot write to standard output: %w", bare(out.err)))
 	}
@@ -101,6 +109,7 @@ func (c *console) interruptible(ctx context.Context) (context.Context, context.C
 	ctx, cancel := context.WithCancel(ctx)
 	stop, stopped := context.WithCancel(ctx)
 	c.stop = stop
+	ended := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	c.signals = signals
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -110,15 +119,43 @@ func (c *console) interruptible(ctx context.Context) (context.Context, context.C
 		case <-ctx.Done():
 			return
 		}
-		fmt.Fprintln(c.err, "\npartsweep: stopping; what is under way is finished first (once more stops at once)")
 		stopped()
+		fmt.Fprintln(c.err, "\npartsweep: stopping; what is under way is finished first (once more stops at once)")
 		select {
 		case <-signals:
 			cancel()
 		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-ended:
+		case <-time.After(grace):
+			os.Exit(130) // it hangs where no context reaches, such as a pipe that nobody opens
 		}
 	}()
-	return ctx, func() { signal.Stop(signals); stopped(); cancel() }
+	return ctx, func() { signal.Stop(signals); stopped(); cancel(); close(ended) }
+}
+
+// grace is how long a command that was interrupted twice may take to end.
+const grace = 3 * time.Second
+
+// interruptibly reads what a person or another process has to give, and does not wait for it once Ctrl-C has been pressed.
+func interruptibly[T any](c *console, read func() (T, error)) (T, error) {
+	type result struct {
+		got T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		got, err := read()
+		done <- result{got, err}
+	}()
+	select {
+	case r := <-done:
+		return r.got, r.err
+	case <-c.stop.Done():
+		return *new(T), errors.New("interrupted")
+	}
 }
 
 func (c *console) root() *cobra.Command {
@@ -165,6 +202,9 @@ func refuseUnknown(root *cobra.Command) {
 		switch cmd.Name() {
 		case "completion":
 			cmd.Args = nil
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArgs
+			}
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
 					return usage(fmt.Errorf("no completion for %q", args[0]), "there is bash, zsh, fish and powershell")

@@ -235,7 +235,7 @@ func TestCommandLine(t *testing.T) {
 		{"apply a folder", []string{"apply", t.TempDir()}, 2, "is a directory"},
 		{"run a folder", []string{"run", t.TempDir()}, 2, "is a directory"},
 		{"run what is no event", []string{"run", "main.go"}, 2, "neither an event nor a request"},
-		{"days in words", []string{"lifecycle", "s3://media-in", "--days", "7d"}, 0, "not covered"},
+		{"days in words", []string{"lifecycle", "--install", "s3://media-in", "--days", "7d"}, 1, "not covered"},
 		{"fewer than no uploads", []string{"sandbox", "--uploads", "-5"}, 2, "at least 0"},
 		{"apply nothing", []string{"apply"}, 2, "name one plan"},
 		{"a lifecycle of no days", []string{"lifecycle", "--install", "--days", "0", "s3://media-in"}, 2, `"0" for "--days"`},

@@ -31,6 +31,9 @@ why, and what it costs. Nothing is aborted.`,
 			if err != nil {
 				return err
 			}
+			if w.out == "" && cmd.Flags().Changed("out") {
+				return usage(errors.New("--out is empty, and the plan would be lost"), "name a file, or - for standard output")
+			}
 			w.asked = args
 			return w.do(cmd.Context(), rs)
 		},

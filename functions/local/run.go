@@ -125,7 +125,7 @@ func (c *console) readFile(name string, most int64, hint string) ([]byte, error)
 		defer f.Close()
 		in = f
 	}
-	text, err := io.ReadAll(io.LimitReader(in, most+1))
+	text, err := interruptibly(c, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, most+1)) })
 	if err == nil && int64(len(text)) > most {
 		err = fmt.Errorf("it is larger than %d bytes", most)
 	}

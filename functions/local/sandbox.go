@@ -48,6 +48,9 @@ func (c *console) sandbox(ctx context.Context, more int, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(bin)
+	if c.stop.Err() != nil {
+		return nil
+	}
 	if len(args) == 0 {
 		fmt.Fprintf(c.err, "Six services in memory, on 127.0.0.1, until this shell ends. Buckets:\n  %s\n"+
 			"Try: partsweep plan 's3://*'\nA client reports an upload that failed:\n  echo %s | partsweep run -\n",
@@ -61,12 +64,22 @@ func (c *console) sandbox(ctx context.Context, more int, args []string) error {
 	}
 	command.Env, command.Stdin, command.Stdout, command.Stderr = environ, c.in, c.terminal, c.err
 	// Ctrl-C is for the command, and the services end when that does. The signal is caught and not ignored: what is ignored here would
-	// be ignored there.
+	// be ignored there. Who ends this process with SIGTERM means the command as well, and does not reach it.
 	signal.Stop(c.signals)
 	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, os.Interrupt)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM)
+	defer close(caught)
 	defer signal.Stop(caught)
-	err = command.Run()
+	if err = command.Start(); err == nil {
+		go func() {
+			for s := range caught {
+				if s == syscall.SIGTERM {
+					command.Process.Signal(s)
+				}
+			}
+		}()
+		err = command.Wait()
+	}
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):

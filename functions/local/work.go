@@ -73,13 +73,13 @@ func (w *work) begin(p handler.Platform) error {
 		return err
 	}
 	w.handler = h
+	if w.intro != "" && !w.quiet && !w.json {
+		fmt.Fprintf(w.told(), "%s\n\n", w.intro)
+	}
 	if err := w.open(); err != nil {
 		return err
 	}
 	w.figures = page.NewCollector(w.began, func(store string) float64 { return h.Settings().Price(store).Price })
-	if w.intro != "" && !w.quiet && !w.json {
-		fmt.Fprintf(w.told(), "%s\n\n", w.intro)
-	}
 	w.progress.start()
 	return nil
 }

@@ -223,6 +223,8 @@ func (r *reader) readLine(raw []byte) error {
 		return nil
 	case l.Verdict != mpu.Abort:
 		return fmt.Errorf("verdict %q: use %s or %s", l.Verdict, mpu.Abort, mpu.Keep)
+	case l.Bytes != nil && *l.Bytes < 0, l.Parts != nil && *l.Parts < 0:
+		return errors.New("parts and bytes cannot be below 0")
 	case l.Before.IsZero() && u.Bucket.Store != "mps":
 		return errors.New("before is missing: an upload is aborted only if nothing has happened to it since then")
 	}

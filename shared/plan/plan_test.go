@@ -100,6 +100,7 @@ func TestTwice(t *testing.T) {
 	lines := strings.SplitAfter(string(written(t, true)), "\n")
 	earlier := strings.Replace(lines[1], "2026-11-02T10:00:00Z", "2026-11-01T10:00:00Z", 1)
 	spared := strings.Replace(lines[1], `"verdict":"abort"`, `"verdict":"keep"`, 1)
+	elsewhere := strings.Replace(spared, "region=eu-west-1&", "", 1)
 	young := strings.Replace(spared, `"reason":"stale"`, `"reason":"too young"`, 1)
 	for _, tt := range []struct {
 		name, line string
@@ -109,6 +110,7 @@ func TestTwice(t *testing.T) {
 		{"the same", lines[1], 4, cutoff},
 		{"an earlier cutoff", earlier, 4, cutoff.Add(-24 * time.Hour)},
 		{"kept by a person", spared, 3, time.Time{}},
+		{"kept without its region", elsewhere, 3, time.Time{}},
 		{"kept by the other request", young, 3, time.Time{}},
 	} {
 		for _, text := range []string{lines[0] + tt.line + strings.Join(lines[1:], ""), strings.Join(lines[:len(lines)-2], "") + tt.line + lines[len(lines)-2]} {

@@ -76,6 +76,8 @@ func firstPoll(ctx context.Context, binary string) (time.Duration, error) {
 	select {
 	case at := <-polled:
 		return at.Sub(began), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	case <-time.After(10 * time.Second):
 		return 0, fmt.Errorf("%s asks for no event", binary)
 	}

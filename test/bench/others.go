@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -36,6 +37,15 @@ func peers() (found []contestant) {
 		}})
 	}
 	return found
+}
+
+// missing says which of them are not found.
+func missing(out io.Writer) {
+	for _, name := range []string{"rclone", "mc"} {
+		if _, err := exec.LookPath(name); err != nil {
+			fmt.Fprintf(out, "%s is left out: it is not on the PATH\n", name)
+		}
+	}
 }
 
 // tool runs a program to its end. Its peak of memory is what the kernel says then, which is at least this program's own.
