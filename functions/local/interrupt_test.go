@@ -7,10 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
+
+// interrupt is Ctrl-C for this process.
+func interrupt() {
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		self.Signal(os.Interrupt)
+	}
+}
 
 // A stopper sends this process Ctrl-C once something has been printed.
 type stopper struct {
@@ -26,7 +32,7 @@ func (s *stopper) Write(p []byte) (int, error) {
 	s.text.Write(p)
 	if !s.done && strings.Contains(s.text.String(), s.at) {
 		s.done = true
-		syscall.Kill(os.Getpid(), syscall.SIGINT)
+		interrupt()
 		time.Sleep(50 * time.Millisecond) // it is delivered
 	}
 	return len(p), nil
@@ -86,7 +92,7 @@ func TestLifecycleFlagsOfInstall(t *testing.T) {
 func TestInterruptedWhileReading(t *testing.T) {
 	_, environ := inWorld(t, 0)
 	for _, command := range []string{"apply", "run"} {
-		time.AfterFunc(300*time.Millisecond, func() { syscall.Kill(os.Getpid(), syscall.SIGINT) })
+		time.AfterFunc(300*time.Millisecond, interrupt)
 		var out bytes.Buffer
 		began := time.Now()
 		c := &console{in: never{}, out: &out, err: &out, environ: environ}
