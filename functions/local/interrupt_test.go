@@ -68,7 +68,7 @@ func TestLifecycleInterrupted(t *testing.T) {
 			_, environ := inWorld(t, 0)
 			before := rules(environ)
 			out := &stopper{at: tt.at}
-			c := &console{in: tt.in, out: out, err: out, environ: environ}
+			c := &console{in: tt.in, out: out, err: io.Discard, environ: environ}
 			exit := c.run(t.Context(), append([]string{"lifecycle", "--install", "s3://media-in", "obs://media-obs"}, tt.args...))
 			if after := rules(environ); exit != 130 || after != before || strings.Contains(out.String(), "written, and read back") {
 				t.Errorf("exit %d, %d buckets are covered, %d were\n%s", exit, after, before, out)

@@ -119,8 +119,8 @@ func (c *console) interruptible(ctx context.Context) (context.Context, context.C
 		case <-ctx.Done():
 			return
 		}
-		stopped()
 		fmt.Fprintln(c.err, "\npartsweep: stopping; what is under way is finished first (once more stops at once)")
+		stopped()
 		select {
 		case <-signals:
 			cancel()

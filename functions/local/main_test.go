@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -348,7 +347,7 @@ func TestInterrupted(t *testing.T) {
 				for len(w.Ledger()) < begun+300 {
 					time.Sleep(time.Millisecond)
 				}
-				syscall.Kill(os.Getpid(), syscall.SIGINT)
+				interrupt()
 			}()
 			exit, out, errs := invoke(t, environ, tt.args...)
 			if exit != 130 || !strings.Contains(out, "interrupted") || !strings.Contains(out, "left to do: partsweep "+tt.args[0]+" 's3://media-in?") {
