@@ -66,7 +66,7 @@ func (j *job) inspect(ctx context.Context, u mpu.Upload) (mpu.Decision, store.Pa
 	if errors.Is(err, mpu.Gone) && j.direct() && j.store.Foreign() {
 		err = j.goneForSure(ctx, u, err)
 	}
-	if err == nil && j.direct() && parts.Newest.IsZero() && parts.Initiated.IsZero() {
+	if err == nil && (j.direct() || j.planned) && parts.Newest.IsZero() && parts.Initiated.IsZero() {
 		// The listing of parts of an upload that has none says nothing about when it was begun, and what whoever named it says
 		// of that is not to be believed: a plan is a file, which can be edited.
 		u.Initiated, err = j.initiated(ctx, u)

@@ -219,6 +219,7 @@ type job struct {
 	apply    bool
 	before   time.Time
 	named    bool         // the request names one upload by its ID
+	planned  bool         // a plan names its uploads
 	swept    bool         // it names neither an upload nor a key, and no plan does for it
 	denied   atomic.Int64 // refusals in a row
 	aborted  atomic.Int64 // aborts that were accepted
@@ -270,7 +271,7 @@ func (r *run) job(task int, t Task, st *store.Store) *job {
 	j := &job{
 		run: r, task: task, request: t.Request, store: st, apply: r.Apply && !t.PlanOnly,
 		before: cutoff(t.Request, r.minAge(), r.clock), named: t.Request.UploadID != "",
-		swept: t.isSweep(),
+		planned: t.Uploads != nil, swept: t.isSweep(),
 	}
 	j.giveUp, j.stop = context.WithCancelCause(r.soft)
 	return j

@@ -21,10 +21,12 @@ func TestPlannedUploads(t *testing.T) {
 	m.Add(upload("active", "a", 72*time.Hour), part(7, time.Minute))
 	m.Add(upload("unnamed", "u", 720*time.Hour), part(9, 700*time.Hour))
 	m.Add(upload("young", "y", time.Hour))
+	m.Add(upload("young", "z", time.Hour))
 	young := upload("young", "y", 900*time.Hour) // whoever edited the plan made it older than it is
-	young.Initiated = time.Time{}
+	undated := upload("young", "z", 0)
+	undated.Initiated = time.Time{}
 	planned := []mpu.Upload{upload("stale", "s1", 72*time.Hour), upload("stale", "s2", 72*time.Hour), upload("active", "a", 72*time.Hour),
-		upload("gone", "g", 72*time.Hour), upload("stale", "s1", 72*time.Hour), young}
+		upload("gone", "g", 72*time.Hour), upload("stale", "s1", 72*time.Hour), young, undated}
 	j := janitorOver(m)
 	var mu sync.Mutex
 	var outcomes []string
@@ -41,14 +43,14 @@ func TestPlannedUploads(t *testing.T) {
 	if err := r.Err(); err != nil {
 		t.Error(err)
 	}
-	if got := ids(m.Left()); got != "a u y" {
+	if got := ids(m.Left()); got != "a u y z" {
 		t.Errorf("left %q", got)
 	}
 	slices.Sort(outcomes)
-	if got := strings.Join(outcomes, ", "); got != "a kept, g gone, s1 aborted, s1 gone, s2 aborted, y kept" {
+	if got := strings.Join(outcomes, ", "); got != "a kept, g gone, s1 aborted, s1 gone, s2 aborted, y kept, z kept" {
 		t.Error(got)
 	}
-	if r.Totals.BytesFreed != 150 || r.Totals.KeptBy[mpu.Active] != 1 || r.Totals.KeptBy[mpu.NoTime] != 1 {
+	if r.Totals.BytesFreed != 150 || r.Totals.KeptBy[mpu.Active] != 1 || r.Totals.KeptBy[mpu.TooYoung] != 2 {
 		t.Errorf("%+v", r.Totals)
 	}
 }

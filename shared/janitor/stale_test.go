@@ -45,6 +45,46 @@ func TestSmallerPartIsNoLostAbort(t *testing.T) {
 	}
 }
 
+// Fewer parts are no sign of a lost abort where none was sent that may have arrived: a service that asks to slow down has done
+// nothing. Whoever else aborted it, what has been uploaded since is alive.
+func TestFewerPartsAfterARefusal(t *testing.T) {
+	m := &storetest.Memory{}
+	u := upload("k", "u", 72*time.Hour)
+	m.Add(u, part(10, 72*time.Hour), part(10, 72*time.Hour))
+	r := onceRefused(t, m, func() { m.Add(u, part(10, time.Second)) })
+	if len(m.Left()) != 1 || r.Totals.Kept != 1 {
+		t.Errorf("%+v", r.Totals)
+	}
+}
+
+// What is freed is what was there at the last look.
+func TestFreedIsWhatWasSeenLast(t *testing.T) {
+	m := &storetest.Memory{}
+	u := upload("k", "u", 72*time.Hour)
+	m.Add(u, part(10, 72*time.Hour))
+	r := onceRefused(t, m, func() { m.Add(u, part(9, 71*time.Hour)) })
+	if r.Totals.Aborted != 1 || r.Totals.BytesFreed != 9 {
+		t.Errorf("%+v", r.Totals)
+	}
+}
+
+// onceRefused sweeps while something happens at the first abort, which is refused.
+func onceRefused(t *testing.T, m *storetest.Memory, happens func()) *Report {
+	tries := 0
+	m.OnAbort = func(mpu.Upload) error {
+		if tries++; tries > 1 {
+			return nil
+		}
+		happens()
+		return &mpu.Error{Kind: mpu.Transient, Status: 503, Code: "SlowDown"}
+	}
+	j := janitorOver(m)
+	j.Open = func(mpu.Bucket) (*store.Store, error) {
+		return store.New(m, store.Retry(5, time.Nanosecond, time.Nanosecond)), nil
+	}
+	return j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+}
+
 // Where a service lets few aborts through, one waits for its turn for long after its upload was looked at. It is looked at
 // again then, so that no abort goes by an old look, and a client that comes back meanwhile keeps its upload.
 func TestAbortGoesByAFreshLook(t *testing.T) {

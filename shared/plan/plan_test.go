@@ -166,6 +166,7 @@ func TestReadRefuses(t *testing.T) {
 		{"no header", "\n" + strings.Join(lines[1:], ""), "this is no plan"},
 		{"two verdicts", strings.Replace(whole, `"verdict":"abort"`, `"verdict":"keep","Verdict":"abort"`, 1), `field "Verdict" stands there twice`},
 		{"a number in words", strings.Replace(whole, `"bytes":5`, `"bytes":"5"`, 1), "field bytes: a string cannot stand here"},
+		{"fewer than no bytes", strings.Replace(whole, `"bytes":5`, `"bytes":-5`, 1), "below 0"},
 		{"a day for a time", strings.Replace(whole, `"before":"2026-11-02T10:00:00Z"`, `"before":"2026-11-02"`, 1), "write times as in"},
 		{"another verdict", strings.Replace(whole, `"abort"`, `"delete"`, 1), `verdict "delete"`},
 		{"no cutoff", strings.Replace(whole, `"before":"2026-11-02T10:00:00Z",`, "", 1), "before is missing"},

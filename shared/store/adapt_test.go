@@ -267,16 +267,57 @@ func TestGateFindsThePaceOfOneThatAsksToWait(t *testing.T) {
 		{30 * time.Second, 8},
 	} {
 		for _, limit := range []float64{100, 1000} {
-			t.Run(fmt.Sprint(tt.after, ", ", limit), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					s := &service{takes: 20 * time.Millisecond, cap: limit, after: tt.after}
-					n := int(limit * 120)
-					took := work(t, gated(s, store.NewBudget(320)), n)
-					if times := took.Seconds() / 120; times > tt.most || s.refused*20 > n {
-						t.Errorf("%.2f times as long as the limit takes, and %d refused of %d", times, s.refused, n)
-					}
+			for _, takes := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond} {
+				t.Run(fmt.Sprint(tt.after, ", ", limit, ", ", takes), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						s := &service{takes: takes, cap: limit, after: tt.after}
+						n := int(limit * 120)
+						took := work(t, gated(s, store.NewBudget(320)), n)
+						if times := took.Seconds() / 120; times > tt.most || s.refused*20 > n {
+							t.Errorf("%.2f times as long as the limit takes, and %d refused of %d", times, s.refused, n)
+						}
+					})
 				})
-			})
+			}
 		}
 	}
+}
+
+// An abort that has waited for long is decided again, once, and one that is not sent after all leaves its place to others.
+func TestAbortThatWaitedIsDecidedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wait := func(next store.Send) store.Send {
+			return func(ctx context.Context, c store.Call) error {
+				time.Sleep(3 * time.Second)
+				return next(ctx, c)
+			}
+		}
+		s := &service{takes: 20 * time.Millisecond}
+		st := store.New(s, wait, store.NewGate(store.NewBudget(1)).Layer())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		alive := errors.New("it is alive")
+		for range 3 {
+			if err := st.Abort(ctx, upload("k", "u"), func(context.Context, error) error { return alive }); !errors.Is(err, alive) {
+				t.Fatal(err)
+			}
+		}
+		asked := 0
+		if err := st.Abort(ctx, upload("k", "u"), func(context.Context, error) error { asked++; return nil }); err != nil || asked != 1 || s.done != 1 {
+			t.Errorf("%v, asked %d times, %d sent", err, asked, s.done)
+		}
+	})
+}
+
+// What was decided again before it is sent another time is fresh.
+func TestAbortIsDecidedOnceForEachAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := failing(1, &mpu.Error{Kind: mpu.Transient, Status: 503, RetryAfter: 10 * time.Second})
+		st := store.New(d, store.Retry(4, time.Second, time.Second), store.NewGate(store.NewBudget(8)).Layer())
+		asked := 0
+		err := st.Abort(t.Context(), upload("k", "u"), func(context.Context, error) error { asked++; return nil })
+		if err != nil || asked != 1 || len(d.aborted) != 2 {
+			t.Errorf("%v, asked %d times, %d sent", err, asked, len(d.aborted))
+		}
+	})
 }

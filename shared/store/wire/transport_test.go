@@ -143,25 +143,15 @@ func raw(t *testing.T, answers ...string) (url string, requests *atomic.Int32) {
 	}
 	t.Cleanup(func() { l.Close() })
 	requests = new(atomic.Int32)
-	go func() {
+	go eachConn(l, func(conn net.Conn, r *bufio.Reader) {
 		for {
-			conn, err := l.Accept()
-			if err != nil {
+			if _, err := http.ReadRequest(r); err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				r := bufio.NewReader(conn)
-				for {
-					if _, err := http.ReadRequest(r); err != nil {
-						return
-					}
-					n := int(requests.Add(1))
-					io.WriteString(conn, answers[min(n, len(answers))-1])
-				}
-			}()
+			n := int(requests.Add(1))
+			io.WriteString(conn, answers[min(n, len(answers))-1])
 		}
-	}()
+	})
 	return "http://" + l.Addr().String(), requests
 }
 
@@ -497,6 +487,31 @@ func TestKeptConnectionsAreFew(t *testing.T) {
 	if d.kept != 0 || len(d.idle) != 0 {
 		t.Errorf("%d connections are kept after all", d.kept)
 	}
+}
+
+// What nobody has used for too long is closed, and no longer counts.
+func TestUnusedConnectionsNoLongerCount(t *testing.T) {
+	s, _, open := counted(t, fine)
+	client := NewClient(300 * time.Millisecond)
+	if _, err := Do(t.Context(), client, deletion(t, s.URL), maxSmall); err != nil {
+		t.Fatal(err)
+	}
+	d := client.Transport.(*direct)
+	kept := func() int {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.kept
+	}
+	if kept() != 1 {
+		t.Fatalf("%d connections are kept", kept())
+	}
+	for range 500 {
+		if kept() == 0 && open.Load() == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d connections count, %d are open", kept(), open.Load())
 }
 
 // A request that is cancelled while it is being written ends at once.
