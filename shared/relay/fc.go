@@ -3,9 +3,6 @@ package relay
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,14 +10,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/alibabacloud-go/darabonba-openapi/v2/utils"
-	"github.com/alibabacloud-go/tea/dara"
-
+	"github.com/partsweep/partsweep/shared/acs3"
 	"github.com/partsweep/partsweep/shared/mpu"
 )
 
 // FC is a [Queue] of asynchronous invocations on Alibaba Cloud Function Compute 3.0 (InvokeFunction, version 2023-03-30, with
-// x-fc-invocation-type: Async). The vendor's code signs, and nothing else of it is used.
+// x-fc-invocation-type: Async).
 type FC struct {
 	self   SelfFunc
 	base   string // in place of the vendor's https://host, for tests
@@ -83,27 +78,10 @@ func (q *FC) request(ctx context.Context, f Function, body []byte) (*http.Reques
 		return nil, err
 	}
 	req.Host = host
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
-	signed := map[string]*string{
-		"host":                  dara.String(host),
-		"content-type":          dara.String("application/json"),
-		"x-acs-action":          dara.String("InvokeFunction"),
-		"x-acs-version":         dara.String("2023-03-30"),
-		"x-acs-date":            dara.String(time.Now().UTC().Format("2006-01-02T15:04:05Z")),
-		"x-acs-signature-nonce": dara.String(rand.Text()),
-		"x-acs-content-sha256":  dara.String(hash),
-	}
-	if f.SessionToken != "" {
-		signed["x-acs-security-token"] = dara.String(f.SessionToken)
-	}
-	authorization := utils.GetAuthorization(&dara.Request{Method: dara.String(http.MethodPost), Pathname: dara.String(path), Headers: signed},
-		dara.String("ACS3-HMAC-SHA256"), dara.String(hash), dara.String(f.AccessKeyID), dara.String(f.SecretAccessKey))
-	for name, value := range signed {
-		req.Header.Set(name, *value)
-	}
+	req.Header.Set("Content-Type", "application/json")
+	key := acs3.Key{AccessKeyID: f.AccessKeyID, SecretAccessKey: f.SecretAccessKey, SessionToken: f.SessionToken}
+	acs3.Sign(req, key, acs3.Call{Action: "InvokeFunction", Version: "2023-03-30", Body: body, At: time.Now(), Nonce: acs3.NewNonce()})
 	req.Header.Set("X-Fc-Invocation-Type", "Async")
-	req.Header.Set("Authorization", *authorization)
 	return req, nil
 }
 

@@ -2,8 +2,8 @@
 // in JSON, the error envelope and the throttle hints. It follows "V3 request body & signature mechanism" of the vendor's
 // SDK overview. What an operation is called and what its codes mean is the driver's to say.
 //
-// The vendor's code signs, and nothing else of it is used: its clients race when they are shared, lose the status of an
-// answer that is no JSON, and would retry on their own.
+// Nothing of the vendor's clients is used: they race when they are shared, lose the status of an answer that is no JSON, and
+// would retry on their own.
 package acs
 
 import (
@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/partsweep/partsweep/shared/acs3"
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/store/wire"
@@ -46,7 +47,7 @@ func New(cfg store.Config, s Service) (*Client, error) {
 	}
 	c := &Client{
 		service: s, credentials: cfg.Credentials,
-		http: wire.Client(cfg.Client), now: cfg.Now, nonce: newNonce,
+		http: wire.Client(cfg.Client), now: cfg.Now, nonce: acs3.NewNonce,
 	}
 	if c.now == nil {
 		c.now = time.Now
@@ -84,7 +85,8 @@ func (c *Client) do(ctx context.Context, call Call, answer any) error {
 		return err
 	}
 	req := c.request(call)
-	sign(req, credentials, call.Action, c.service.Version, call.Params, stamp{at: c.now(), nonce: c.nonce()})
+	key := acs3.Key{AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey, SessionToken: credentials.SessionToken}
+	acs3.Sign(req, key, acs3.Call{Action: call.Action, Version: c.service.Version, At: c.now(), Nonce: c.nonce()})
 	most := int64(maxSmall)
 	if call.Page {
 		most = maxPage

@@ -118,7 +118,7 @@ func TestRequest(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"x-acs-action": "DeleteMultipartUpload", "x-acs-version": "2017-03-21", "x-acs-date": "2024-01-02T03:04:06Z",
-		"x-acs-content-sha256": emptyHash, "x-acs-security-token": token,
+		"x-acs-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "x-acs-security-token": token,
 	} {
 		if have := r.Header.Get(name); have != want {
 			t.Errorf("%s is %q, want %q", name, have, want)
