@@ -162,7 +162,7 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 			a.landed(left)
 		}
 		if round == rounds || wait(j.ctx, pause) != nil {
-			return unverified(a.outcome, left, err)
+			return j.unverified(a.outcome, left, err)
 		}
 		again = nil // it is aborted already, and what is to go is what landed since
 		pause *= 2
@@ -224,14 +224,21 @@ func (j *job) verified(o mpu.Outcome) mpu.Outcome {
 	return o
 }
 
-// unverified is the end of an abort that was accepted as often as it was sent, and never seen to have worked.
-func unverified(o mpu.Outcome, left store.Parts, err error) mpu.Outcome {
+// unverified is the end of an abort that was accepted as often as it was sent, and never seen to have worked. Where the time was
+// up before that could be, it is left to the next run.
+func (j *job) unverified(o mpu.Outcome, left store.Parts, err error) mpu.Outcome {
 	if err != nil && !errors.Is(err, mpu.Transient) {
 		// The service does not let us look. The abort was accepted; that is all that can be said.
 		o.Detail += "; could not be verified: " + err.Error()
 		return o
 	}
 	o.Result = mpu.ResultFailed
+	if cause := j.ctx.Err(); cause != nil {
+		o.Result, o.Unconfirmed = mpu.ResultDeferred, true
+		o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(),
+			Message: "the abort was accepted, and the time was up before it was seen to have worked", Err: cause}
+		return o
+	}
 	if err != nil {
 		o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(), Err: err}
 		return o

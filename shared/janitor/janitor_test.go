@@ -232,6 +232,37 @@ func TestAbortIsVerifiedWhilePartsMayLand(t *testing.T) {
 	}
 }
 
+// Where the time is up before an abort is seen to have worked, it is left to the next run, and is no failure.
+func TestTimeIsUpBeforeAnAbortIsVerified(t *testing.T) {
+	for name, err := range map[string]error{
+		"it is still listed":  nil,
+		"nobody can look now": &mpu.Error{Kind: mpu.Transient, Op: "list parts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &storetest.Memory{}
+			u := upload("k", "u", 2*time.Hour)
+			m.Add(u, part(10, 90*time.Minute))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			looks := 0
+			m.OnParts = func(mpu.Upload) error {
+				if looks++; looks == 1 {
+					return nil
+				}
+				cancel()
+				return err
+			}
+			m.Land(u, part(10, 90*time.Minute)) // what was in flight
+			j := janitorOver(m)
+			j.Pause = time.Hour
+			r := j.Run(ctx, []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")})
+			if r.Totals.Deferred != 1 || r.Totals.Failed != 0 || r.Totals.BytesFreed != 0 || len(r.Unfinished()) != 1 || r.Err() == nil {
+				t.Errorf("%+v, rest %v, error %v", r.Totals, r.Rest, r.Err())
+			}
+		})
+	}
+}
+
 // A service may accept the abort and not let us look afterwards; then the abort counts, and is not called verified.
 func TestUnverifiableAbort(t *testing.T) {
 	m := &storetest.Memory{}
