@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,11 +41,11 @@ lifecycle rule covers it and until when, what the rules decide, and why. Nothing
 			if err != nil {
 				return err
 			}
-			all, err := h.Explain(cmd.Context(), rs[0], mostExplained)
+			all, err := h.Explain(c.stop, rs[0], mostExplained) // nothing is changed, so that the first Ctrl-C may end it
 			if err != nil {
 				return err
 			}
-			rules := newRules(cmd, h)
+			rules := newRules(c.stop, h)
 			for i, e := range all {
 				x := explain(e, rules.of(e.Upload), h.Settings())
 				if c.json {
@@ -65,7 +66,7 @@ lifecycle rule covers it and until when, what the rules decide, and why. Nothing
 
 // rules are the lifecycle rules of the bucket that is asked about, read once.
 type rules struct {
-	cmd   *cobra.Command
+	ctx   context.Context
 	h     *handler.Handler
 	audit map[mpu.Bucket]ruleset
 }
@@ -75,8 +76,8 @@ type ruleset struct {
 	err   error
 }
 
-func newRules(cmd *cobra.Command, h *handler.Handler) *rules {
-	return &rules{cmd, h, map[mpu.Bucket]ruleset{}}
+func newRules(ctx context.Context, h *handler.Handler) *rules {
+	return &rules{ctx, h, map[mpu.Bucket]ruleset{}}
 }
 
 func (r *rules) of(u mpu.Upload) ruleset {
@@ -84,7 +85,7 @@ func (r *rules) of(u mpu.Upload) ruleset {
 	if !ok && !mpu.ByMediaID(u.Bucket.Store) {
 		st, err := r.h.Open(u.Bucket)
 		if s.err = err; err == nil {
-			a, err := lifecycle.Read(r.cmd.Context(), st, mpu.Request{Bucket: u.Bucket})
+			a, err := lifecycle.Read(r.ctx, st, mpu.Request{Bucket: u.Bucket})
 			s = ruleset{a.Rules, err}
 		}
 		r.audit[u.Bucket] = s

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/partsweep/partsweep/test/sandbox"
 )
 
 // interrupt is Ctrl-C for this process.
@@ -125,5 +127,18 @@ func TestDraftKeepsTheMode(t *testing.T) {
 	}
 	if exit, _, errs := invoke(t, environ, "plan", "s3://media-in", "-o", ""); exit != 2 || !strings.Contains(errs, "--out") {
 		t.Errorf("exit %d: %s", exit, errs)
+	}
+}
+
+// Nothing is changed by explain, so that the first Ctrl-C ends it.
+func TestExplainInterrupted(t *testing.T) {
+	w, environ := inWorld(t, 0)
+	w.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpListUploads, Latency: time.Minute})
+	time.AfterFunc(300*time.Millisecond, interrupt)
+	var out bytes.Buffer
+	began := time.Now()
+	c := &console{in: never{}, out: &out, err: &out, environ: environ}
+	if exit := c.run(t.Context(), []string{"explain", "s3://media-in/raw/none.mxf"}); exit != 130 || time.Since(began) > 20*time.Second {
+		t.Errorf("exit %d after %s\n%s", exit, time.Since(began), &out)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/partsweep/partsweep/shared/lifecycle"
 	"github.com/partsweep/partsweep/shared/mpu"
 	"github.com/partsweep/partsweep/shared/page"
+	"github.com/partsweep/partsweep/shared/store"
 )
 
 // An auditor is the lifecycle command.
@@ -99,15 +101,27 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 		return err
 	}
 	a.tell(audit)
-	if a.install && audit.Covered && cmd.Flags().Changed("days") && audit.Rule.Days != a.days && !a.quiet {
+	added := ""
+	switch {
+	case !a.install:
+	case !audit.Covered:
+		added, err = a.add(cmd.Context(), st, audit)
+	case cmd.Flags().Changed("days") && audit.Rule.Days != a.days && !a.quiet:
 		fmt.Fprintf(a.told(), "  nothing is added: it is covered already; for %s, change rule %q itself\n", plural(a.days, "day"), audit.Rule.ID)
 	}
-	if !a.install || audit.Covered {
-		return nil
+	if a.json {
+		enc := json.NewEncoder(a.out)
+		enc.SetEscapeHTML(false)
+		enc.Encode(newAuditJSON(audit, added))
 	}
+	return err
+}
+
+// add adds the rule that covers what an audit found uncovered, if whoever sits there agrees, and returns its text.
+func (a *auditor) add(ctx context.Context, st *store.Store, audit lifecycle.Audit) (rule string, err error) {
 	change, err := audit.Plan(a.days)
 	if err != nil {
-		return err
+		return "", err
 	}
 	others := ""
 	if n := len(audit.Rules); n > 0 {
@@ -115,16 +129,17 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 	}
 	fmt.Fprintf(a.told(), "  to be added%s:\n  + %s\n", others, change.Rule)
 	if !a.handler.Settings().Apply {
-		return fmt.Errorf("%s: not written, because %sMODE is plan", audit.Target, handler.Prefix)
+		return "", fmt.Errorf("%s: not written, because %sMODE is plan", audit.Target, handler.Prefix)
 	}
 	if !a.agreed() || a.stop.Err() != nil {
-		return fmt.Errorf("%s: nothing was written", audit.Target)
+		return "", fmt.Errorf("%s: nothing was written", audit.Target)
 	}
-	if err := change.Install(cmd.Context(), st, r.Bucket); err != nil {
-		return err
+	rules, err := change.Install(ctx, st, audit.Target.Bucket)
+	if err != nil {
+		return "", err
 	}
-	fmt.Fprintf(a.told(), "  written, and read back: it has %s now\n", plural(len(audit.Rules)+1, "rule"))
-	return nil
+	fmt.Fprintf(a.told(), "  written, and read back: it has %s now\n", plural(rules, "rule"))
+	return change.Rule, nil
 }
 
 // told is where people read what is said: not among the objects that a program reads.
@@ -153,15 +168,9 @@ func (a *auditor) agreed() bool {
 	return answer == "y" || answer == "yes"
 }
 
-// tell says what an audit found.
+// tell says to people what an audit found.
 func (a *auditor) tell(audit lifecycle.Audit) {
-	switch {
-	case a.json:
-		enc := json.NewEncoder(a.out)
-		enc.SetEscapeHTML(false)
-		enc.Encode(newAuditJSON(audit))
-		return
-	case a.quiet && audit.Covered && audit.Overdue == 0:
+	if a.json || a.quiet && audit.Covered && audit.Overdue == 0 {
 		return
 	}
 	fmt.Fprintln(a.out, audit.Target)
@@ -210,11 +219,12 @@ type auditJSON struct {
 	More    bool      `json:"more"`
 	Oldest  time.Time `json:"oldest,omitzero"`
 	Overdue int       `json:"overdue"`
-	Said    []string  `json:"said"` // the same in words
+	Said    []string  `json:"said"`            // the same in words
+	Added   string    `json:"added,omitempty"` // the rule that was written then, as it stands in the bucket's document
 }
 
-func newAuditJSON(a lifecycle.Audit) auditJSON {
-	return auditJSON{a.Target.String(), a.Covered, a.Rule.ID, a.Rule.Days, len(a.Rules), a.Open, a.More, a.Oldest, a.Overdue, findings(a)}
+func newAuditJSON(a lifecycle.Audit, added string) auditJSON {
+	return auditJSON{a.Target.String(), a.Covered, a.Rule.ID, a.Rule.Days, len(a.Rules), a.Open, a.More, a.Oldest, a.Overdue, findings(a), added}
 }
 
 func plural(n int, noun string) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,5 +45,45 @@ func TestLifecycleEmptyAnswer(t *testing.T) {
 		if document, _ := w.Lifecycle(service, bucket); exit != 1 || !bytes.Equal(document, five) || !strings.Contains(errs, "an empty answer") {
 			t.Errorf("%s: exit %d\n%s%s\n%s", service, exit, out, errs, document)
 		}
+	}
+}
+
+// What reads the JSON learns whether a rule was written, and which.
+func TestLifecycleJSONSaysWhatWasWritten(t *testing.T) {
+	w, environ := inWorld(t, 0)
+	w.SetLifecycle(sandbox.S3, "media-in", sandboxtest.FiveRules(sandbox.S3), "")
+	added := func(exitWant int, args ...string) string {
+		exit, out, errs := invoke(t, environ, append([]string{"lifecycle", "--json", "s3://media-in"}, args...)...)
+		var audit auditJSON
+		if err := json.Unmarshal([]byte(out), &audit); err != nil || exit != exitWant || audit.Rules != 5 {
+			t.Errorf("%v: exit %d, %v\n%s%s", args, exit, err, out, errs)
+		}
+		return audit.Added
+	}
+	if rule := added(0); rule != "" {
+		t.Errorf("added without --install: %s", rule)
+	}
+	undo := w.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpPutLifecycle, Code: "AccessDenied"})
+	if rule := added(1, "--install", "--yes"); rule != "" {
+		t.Errorf("refused, and yet added: %s", rule)
+	}
+	undo()
+	rule := added(0, "--install", "--yes")
+	if document, _ := w.Lifecycle(sandbox.S3, "media-in"); rule == "" || !bytes.Contains(document, []byte(rule)) {
+		t.Errorf("added %q, and the document is\n%s", rule, document)
+	}
+}
+
+// A rule that somebody else writes beside ours is counted, not guessed.
+func TestLifecycleCountsWhatIsThere(t *testing.T) {
+	w, environ := inWorld(t, 0)
+	w.SetLifecycle(sandbox.S3, "media-in", sandboxtest.FiveRules(sandbox.S3), "")
+	another := []byte("<Rule><ID>theirs</ID><Filter><Prefix>x/</Prefix></Filter><Status>Enabled</Status><Expiration><Days>9</Days></Expiration></Rule></LifecycleConfiguration>")
+	w.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpGetLifecycle, Skip: 2, Times: 1, Do: func() {
+		document, _ := w.Lifecycle(sandbox.S3, "media-in")
+		w.SetLifecycle(sandbox.S3, "media-in", bytes.Replace(document, []byte("</LifecycleConfiguration>"), another, 1), "")
+	}})
+	if exit, out, errs := invoke(t, environ, "lifecycle", "--install", "--yes", "s3://media-in"); exit != 0 || !strings.Contains(out, "it has 7 rules now") {
+		t.Errorf("exit %d\n%s%s", exit, out, errs)
 	}
 }

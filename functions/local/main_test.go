@@ -589,3 +589,23 @@ func TestLive(t *testing.T) {
 		})
 	}
 }
+
+// A program that reads lists finds lists, be there anything in them or not.
+func TestJSONOfNothing(t *testing.T) {
+	_, environ := inWorld(t, 0)
+	empty := filepath.Join(t.TempDir(), "empty.jsonl")
+	if exit, out, errs := invoke(t, environ, "plan", "-o", empty, "s3://media-in?prefix=none/&olderThan=1d"); exit != 0 {
+		t.Fatal(out, errs)
+	}
+	for _, args := range [][]string{
+		{"plan", "--json", "s3://media-in?prefix=none/&olderThan=1d"},
+		{"run", "--json", "s3://media-in?prefix=none/&olderThan=1d"},
+		{"apply", "--json", empty},
+	} {
+		exit, out, errs := invoke(t, environ, args...)
+		var r result
+		if err := json.Unmarshal([]byte(out), &r); err != nil || exit != 0 || strings.Contains(out, "null") {
+			t.Errorf("%v: exit %d, %v\n%s%s", args, exit, err, out, errs)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -110,7 +109,8 @@ func (w *work) apply(ctx context.Context, name string) error {
 	if len(tasks) == 0 {
 		switch {
 		case w.json:
-			return json.NewEncoder(w.console.out).Encode(result{Reports: []*handler.Report{}})
+			nothing := page.NewCollector(time.Now(), nil).Breakdown()
+			return w.writeResult(result{[]*handler.Report{}, nothing, []page.Price{}})
 		case !w.quiet:
 			fmt.Fprintln(w.console.out, "The plan names no upload to abort.")
 		}

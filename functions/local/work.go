@@ -136,6 +136,13 @@ type result struct {
 	Prices    []page.Price      `json:"prices"`
 }
 
+func (w *work) writeResult(r result) error {
+	enc := json.NewEncoder(w.console.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(r)
+}
+
 // end shows what was done, and returns what is left to do.
 func (w *work) end(sum summary, reports []*handler.Report, problem error) error {
 	w.progress.end()
@@ -160,10 +167,7 @@ func (w *work) end(sum summary, reports []*handler.Report, problem error) error 
 	}
 	switch {
 	case w.json:
-		enc := json.NewEncoder(w.console.out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		errs = append(errs, enc.Encode(result{reports, figures, w.prices(figures)}))
+		errs = append(errs, w.writeResult(result{reports, figures, w.prices(figures)}))
 	case w.quiet:
 		sum.printProblems(w.err, w.mode)
 	default:
@@ -248,7 +252,8 @@ func (w *work) showLargest(out io.Writer, figures page.Breakdown) {
 }
 
 // prices are what the costs of the services that were looked at were worked out with.
-func (w *work) prices(figures page.Breakdown) (list []page.Price) {
+func (w *work) prices(figures page.Breakdown) []page.Price {
+	list := []page.Price{}
 	for _, name := range mpu.Stores() {
 		if slices.ContainsFunc(figures.Services, func(r page.Row) bool { return r.Name == name }) {
 			p := w.handler.Settings().Price(name)

@@ -92,10 +92,11 @@ func (a Audit) Plan(days int) (Change, error) {
 // ErrChanged is returned where somebody else has written the rules in the meantime.
 var ErrChanged = errors.New("the bucket's rules have changed since they were read; look again")
 
-// Install writes a change, if the rules are still what it was made from, and reads them again to see that none is lost.
-func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) error {
-	fail := func(err error) error {
-		return &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: b.String(), Err: err}
+// Install writes a change, if the rules are still what it was made from, and reads them again to see that none is lost. It returns
+// how many there are then.
+func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) (rules int, err error) {
+	fail := func(err error) (int, error) {
+		return 0, &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: b.String(), Err: err}
 	}
 	now, err := st.Lifecycle(ctx, b)
 	if err == nil && (!bytes.Equal(now.Document, c.old.Document) || now.Minimum != c.old.Minimum) {
@@ -126,7 +127,7 @@ func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) erro
 		case err != nil:
 			return fail(err)
 		case len(lost) == 0:
-			return nil
+			return len(have), nil
 		case wait > 10*time.Second:
 			return fail(fmt.Errorf("written, but rules %q are not there; the rules before were\n%s", lost, c.old.Document))
 		}

@@ -210,7 +210,7 @@ func why(o mpu.Outcome) string {
 func (c *Collector) Breakdown() Breakdown {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b := Breakdown{Total: c.total, Largest: slices.Clone(c.largest), Oldest: slices.Clone(c.oldest),
+	b := Breakdown{Total: c.total, Ages: []Row{}, Largest: append([]Entry{}, c.largest...), Oldest: append([]Entry{}, c.oldest...),
 		Services: rows(c.services), Buckets: rows(c.buckets), Prefixes: rows(c.prefixes), Reasons: rows(c.reason)}
 	b.Total.Name = "all"
 	for _, a := range append(slices.Clone(ages), struct {

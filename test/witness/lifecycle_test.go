@@ -59,7 +59,7 @@ func (w *witness) lifecycle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := change.Install(t.Context(), st, b); err != nil {
+	if _, err := change.Install(t.Context(), st, b); err != nil {
 		t.Fatal(err)
 	}
 	after := look()

@@ -68,11 +68,12 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := change.Install(t.Context(), st, c.Bucket); err != nil {
+		n, err := change.Install(t.Context(), st, c.Bucket)
+		if err != nil {
 			t.Fatal(err)
 		}
 		after := look()
-		if len(after.Rules) != len(before.Rules)+1 || !after.Covered || after.Rule.Days != 7 || after.Overdue != 1 {
+		if len(after.Rules) != len(before.Rules)+1 || n != len(after.Rules) || !after.Covered || after.Rule.Days != 7 || after.Overdue != 1 {
 			t.Errorf("afterwards: %+v", after)
 		}
 		document, kept := c.Sandbox.Lifecycle(service, c.Bucket.Name)
@@ -80,7 +81,7 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 			t.Errorf("of the five is left, with %q,\n%s", kept, left)
 		}
 		// The same change is not made twice: it was made from other rules.
-		if err := change.Install(t.Context(), st, c.Bucket); !errors.Is(err, lifecycle.ErrChanged) {
+		if _, err := change.Install(t.Context(), st, c.Bucket); !errors.Is(err, lifecycle.ErrChanged) {
 			t.Errorf("a second time: %v", err)
 		}
 	}
@@ -93,7 +94,7 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 		t.Fatal(err)
 	}
 	c.Script(sandbox.Fault{Service: service, Op: sandbox.OpPutLifecycle, Code: "AccessDenied"})
-	err = change.Install(t.Context(), st, c.Bucket)
+	_, err = change.Install(t.Context(), st, c.Bucket)
 	e, ok := errors.AsType[*mpu.Error](err)
 	if after, _ := c.Sandbox.Lifecycle(service, c.Bucket.Name); !ok || e.Kind != mpu.Denied || !strings.Contains(err.Error(), "Lifecycle") || !bytes.Equal(before, after) {
 		t.Errorf("refused: %v", err)
