@@ -3,6 +3,7 @@
 //	go run ./test/bench                 ten minutes
 //	go run ./test/bench -uploads 1000000 -rounds 1 -only capped,inspected,plan
 //	go run ./test/bench -rounds 1 -only peers   beside rclone and mc, where they are found: four minutes, and seven
+//	go run ./test/bench -rounds 1 -uploads 1000000 -only peers-plan   the same, and nothing is aborted: two minutes
 //
 // It starts a load server, which is S3 with a latency, and then one contestant after the other, each in a process of its own,
 // in turns, so that a machine that is busy for a while slows all of them. What is measured is the Lambda function's binary, as
@@ -42,8 +43,8 @@ func main() {
 	}
 	var c config
 	flag.IntVar(&c.rounds, "rounds", 5, "rounds of each measurement")
-	flag.IntVar(&c.uploads, "uploads", 50_000, "uploads of plan, capped and inspected; a million takes five minutes a round of the last two")
-	only := flag.String("only", "", "measurements, with commas between them, of "+strings.Join(c.names(), ", ")+"; default all but "+namedOnly)
+	flag.IntVar(&c.uploads, "uploads", 50_000, "uploads of plan, capped, inspected and peers-plan; a million takes five minutes a round of capped and inspected")
+	only := flag.String("only", "", "measurements, with commas between them, of "+strings.Join(c.names(), ", ")+"; default all but those of peers")
 	flag.Parse()
 	if err := c.check(*only, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -146,6 +147,8 @@ type measurement struct {
 	contestants []contestant
 	keep        bool // nothing is aborted
 	look        bool // each upload is looked into
+	confined    bool // to a small function's share of a CPU
+	others      bool // beside other people's programs, which take so long that it must be asked for by name
 }
 
 // What the function has in flight, and so has bare: with all of a CPU, and with the share that 128 MB have.
@@ -186,24 +189,45 @@ func (c config) measurements() []measurement {
 		many = append(many, fmt.Sprintf("s3://small-%03d?olderThan=48h", i))
 	}
 	all := `{"sweep":"` + strings.Join(many, " ") + `"}`
-	return []measurement{
-		{"abort", "10,000 uploads, aborting only, 20 ms a request", workload{Uploads: 10_000, Latency: latency},
-			[]contestant{ours(event, false, uninspected), bareLoop(false), sdk(false)}, false, false},
-		{"inspect", "10,000 uploads, each looked into and aborted, 20 ms a request", workload{Uploads: 10_000, Latency: latency},
-			[]contestant{ours(event, false), bareLoop(false, "inspect")}, false, true},
-		{"small", "3,000 uploads, aborting only, 20 ms, on the CPU share of a 128 MB function", workload{Uploads: 3_000, Latency: latency},
-			[]contestant{ours(event, true, uninspected), bareLoop(true), sdk(true)}, false, false},
-		{"plan", count(c.uploads) + " uploads, listed only, 20 ms a page", workload{Uploads: c.uploads, Latency: latency},
-			[]contestant{ours(event, false, uninspected, "PARTSWEEP_MODE=plan")}, true, false},
-		{"capped", count(c.uploads) + " uploads, aborting only, 20 ms, at most 3,500 aborts a second", workload{Uploads: c.uploads, Latency: latency, Cap: 3500},
-			[]contestant{ours(event, false, uninspected)}, false, false},
-		{"inspected", count(c.uploads) + " uploads, each looked into, 20 ms, at most 3,500 aborts a second", workload{Uploads: c.uploads, Latency: latency, Cap: 3500},
-			[]contestant{ours(event, false)}, false, true},
-		{"fair", "200 buckets of 500 uploads beside one of 100,000", workload{Uploads: 100_000, Small: 200, Each: 500, Latency: latency},
-			[]contestant{ours(all, false, uninspected, "PARTSWEEP_BUCKETS="+strings.ReplaceAll(strings.Join(many, " "), "?olderThan=48h", ""))}, false, false},
-		{namedOnly, "10,000 uploads, aborting only, 20 ms a request", workload{Uploads: 10_000, Latency: latency},
-			append([]contestant{ours(event, false, uninspected)}, peers()...), false, false},
-	}
+	planned := ours(event, false, uninspected, "PARTSWEEP_MODE=plan")
+	buckets := "PARTSWEEP_BUCKETS=" + strings.ReplaceAll(strings.Join(many, " "), "?olderThan=48h", "")
+	return []measurement{{
+		name: "abort", what: "10,000 uploads, aborting only, 20 ms a request",
+		load:        workload{Uploads: 10_000, Latency: latency},
+		contestants: []contestant{ours(event, false, uninspected), bareLoop(false), sdk(false)},
+	}, {
+		name: "inspect", what: "10,000 uploads, each looked into and aborted, 20 ms a request", look: true,
+		load:        workload{Uploads: 10_000, Latency: latency},
+		contestants: []contestant{ours(event, false), bareLoop(false, "inspect")},
+	}, {
+		name: "small", what: "3,000 uploads, aborting only, 20 ms, on the CPU share of a 128 MB function", confined: true,
+		load:        workload{Uploads: 3_000, Latency: latency},
+		contestants: []contestant{ours(event, true, uninspected), bareLoop(true), sdk(true)},
+	}, {
+		name: "plan", what: count(c.uploads) + " uploads, listed only, 20 ms a page", keep: true,
+		load:        workload{Uploads: c.uploads, Latency: latency},
+		contestants: []contestant{planned},
+	}, {
+		name: "capped", what: count(c.uploads) + " uploads, aborting only, 20 ms, at most 3,500 aborts a second",
+		load:        workload{Uploads: c.uploads, Latency: latency, Cap: 3500},
+		contestants: []contestant{ours(event, false, uninspected)},
+	}, {
+		name: "inspected", what: count(c.uploads) + " uploads, each looked into, 20 ms, at most 3,500 aborts a second", look: true,
+		load:        workload{Uploads: c.uploads, Latency: latency, Cap: 3500},
+		contestants: []contestant{ours(event, false)},
+	}, {
+		name: "fair", what: "200 buckets of 500 uploads beside one of 100,000",
+		load:        workload{Uploads: 100_000, Small: 200, Each: 500, Latency: latency},
+		contestants: []contestant{ours(all, false, uninspected, buckets)},
+	}, {
+		name: "peers", what: "10,000 uploads, aborting only, 20 ms a request", others: true,
+		load:        workload{Uploads: 10_000, Latency: latency},
+		contestants: append([]contestant{ours(event, false, uninspected)}, peers()...),
+	}, {
+		name: "peers-plan", what: count(c.uploads) + " uploads, listed only, 20 ms a page", keep: true, others: true,
+		load:        workload{Uploads: c.uploads, Latency: latency},
+		contestants: append([]contestant{planned}, peers("--dry-run")...),
+	}}
 }
 
 func (c config) run(ctx context.Context, out io.Writer) error {
@@ -230,20 +254,20 @@ func (c config) run(ctx context.Context, out io.Writer) error {
 		b.confined = confined
 		defer remove()
 	}
-	if c.wants("cold") {
+	if c.wants("cold", false) {
 		if err := b.cold(ctx, folder, out); err != nil {
 			return fmt.Errorf("cold: %w", err)
 		}
 	}
 	for _, m := range c.measurements() {
-		if !c.wants(m.name) {
+		if !c.wants(m.name, m.others) {
 			continue
 		}
-		if m.name == "small" && b.confined == "" {
+		if m.confined && b.confined == "" {
 			fmt.Fprintf(out, "%s: %s\n  left out: no cgroup could be made here: %v\n\n", m.name, m.what, err)
 			continue
 		}
-		if m.name == namedOnly {
+		if m.others {
 			missing(out)
 		}
 		if err := c.measure(ctx, b, m, out); err != nil {
@@ -253,11 +277,8 @@ func (c config) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// namedOnly is a measurement that takes so long that it must be asked for by name.
-const namedOnly = "peers"
-
-func (c config) wants(name string) bool {
-	return len(c.only) == 0 && name != namedOnly || slices.Contains(c.only, name)
+func (c config) wants(name string, others bool) bool {
+	return len(c.only) == 0 && !others || slices.Contains(c.only, name)
 }
 
 // measure runs all contestants in turns and prints their medians.

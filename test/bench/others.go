@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// peers are other people's programs that abort stale uploads, as far as they are found on the PATH. They take minutes.
-func peers() (found []contestant) {
+// peers are other people's programs that abort stale uploads, as far as they are found on the PATH. They take minutes. Both
+// understand more, such as --dry-run.
+func peers(more ...string) (found []contestant) {
 	const keys = "AKIDEXAMPLE:secret"
 	id, secret, _ := strings.Cut(keys, ":")
 	for _, p := range []struct {
@@ -33,7 +34,7 @@ func peers() (found []contestant) {
 			continue
 		}
 		found = append(found, contestant{p.program, func(ctx context.Context, b *bench, _ workload) (cost, error) {
-			return tool(ctx, p.environ(b.url), path, p.args...)
+			return tool(ctx, p.environ(b.url), path, append(p.args, more...)...)
 		}})
 	}
 	return found

@@ -100,6 +100,9 @@ func (s *loadServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case b == nil:
 		refuse(w, http.StatusNotFound, "NoSuchBucket")
+	case r.Method == http.MethodGet && q.Has("location"): // mc asks first
+		w.Header().Set("Content-Type", "application/xml")
+		fmt.Fprint(w, `<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></LocationConstraint>`)
 	case r.Method == http.MethodGet && q.Has("uploads"):
 		s.list.Add(1)
 		b.writePage(w, q.Get("prefix"), q.Get("key-marker"))
