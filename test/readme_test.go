@@ -39,6 +39,7 @@ var commands = map[string]string{
 	"go run ./infra/package":                        ".ci/run",
 	"npx osls deploy --param='buckets=videos,logs'": ".ci/run",
 	"go run ./test/bench":                           ".ci/run",
+	"go test -run xxx -bench":                       ".ci/run",
 }
 
 // indented returns the README's commands in indented blocks, without what is said about them.
