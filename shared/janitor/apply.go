@@ -1,6 +1,7 @@
 package janitor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,7 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 	pause := orDefault(j.Pause, time.Second)
 	for round := 1; ; round++ {
 		err := j.store.Abort(j.ctx, o.Upload, again)
-		a.outcome.Unconfirmed = !a.arrived && (a.outcome.Unconfirmed || unanswered(err))
+		a.outcome.Unconfirmed = a.arrived || a.outcome.Unconfirmed || unanswered(err)
 		switch {
 		case errors.Is(err, mpu.Gone) && !a.arrived:
 			return gone(a.outcome)
@@ -161,8 +162,12 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 		if left.Newest.After(a.seen.Newest) {
 			a.landed(left)
 		}
-		if round == rounds || wait(j.ctx, pause) != nil {
-			return j.unverified(a.outcome, left, err)
+		ended := round == rounds || err != nil && j.timeUp(err) || wait(j.ctx, pause) != nil
+		switch {
+		case ended && err == nil && round > 1: // behind the first abort, parts that were in flight are no surprise
+			return survived(a.outcome, left)
+		case ended:
+			return j.unseen(a.outcome, err)
 		}
 		again = nil // it is aborted already, and what is to go is what landed since
 		pause *= 2
@@ -220,35 +225,42 @@ func gone(o mpu.Outcome) mpu.Outcome {
 // verified is the end of an abort after which the service no longer knows the upload.
 func (j *job) verified(o mpu.Outcome) mpu.Outcome {
 	j.proven.Store(true)
-	o.Result, o.Verified = mpu.ResultAborted, true
+	o.Result, o.Verified, o.Unconfirmed = mpu.ResultAborted, true, false
 	return o
 }
 
-// unverified is the end of an abort that was accepted as often as it was sent, and never seen to have worked. Where the time was
-// up before that could be, it is left to the next run.
-func (j *job) unverified(o mpu.Outcome, left store.Parts, err error) mpu.Outcome {
-	if err != nil && !errors.Is(err, mpu.Transient) {
+// unseen is the end of an abort that was accepted and not seen to have worked. Where the time was up before that could be, it is
+// left to the next run. The error is of the last look, nil if that came too early.
+func (j *job) unseen(o mpu.Outcome, err error) mpu.Outcome {
+	switch {
+	case err != nil && !errors.Is(err, mpu.Transient):
 		// The service does not let us look. The abort was accepted; that is all that can be said.
 		o.Detail += "; could not be verified: " + err.Error()
 		return o
-	}
-	o.Result = mpu.ResultFailed
-	if cause := j.ctx.Err(); cause != nil {
+	case err == nil || j.timeUp(err):
 		o.Result, o.Unconfirmed = mpu.ResultDeferred, true
-		o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(),
-			Message: "the abort was accepted, and the time was up before it was seen to have worked", Err: cause}
-		return o
+	default:
+		o.Result, o.Unconfirmed = mpu.ResultFailed, true
 	}
-	if err != nil {
-		o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(), Err: err}
-		return o
+	o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(),
+		Message: "the abort was accepted, and was not seen to have worked", Err: cmp.Or(err, j.ctx.Err())}
+	return o
+}
+
+// survived is the end of an upload that was seen after aborts that were accepted.
+func survived(o mpu.Outcome, left store.Parts) mpu.Outcome {
+	// More than is left was there at first, or landed in between: the aborts may have removed that.
+	if o.Result, o.Unconfirmed = mpu.ResultFailed, o.Bytes > left.Bytes; !o.Unconfirmed {
+		o.Parts, o.Bytes = left.Count, left.Bytes
 	}
-	o.Parts, o.Bytes = left.Count, left.Bytes
 	o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(),
 		Message: "the service accepts the abort and still lists the upload",
 		Hint:    "a client may still be sending parts; the next run tries again"}
 	return o
 }
+
+// timeUp reports whether there is no time left, or was none for what came of it an error.
+func (j *job) timeUp(err error) bool { return j.ctx.Err() != nil || errors.Is(err, store.ErrNoTime) }
 
 // failed turns an error into an outcome: gone, deferred because time ran out, or failed.
 func (j *job) failed(o mpu.Outcome, err error) mpu.Outcome {
@@ -258,7 +270,7 @@ func (j *job) failed(o mpu.Outcome, err error) mpu.Outcome {
 		return kept(alive.decision)
 	case errors.Is(err, mpu.Gone):
 		return gone(o)
-	case j.ctx.Err() != nil || errors.Is(err, store.ErrNoTime):
+	case j.timeUp(err):
 		o.Result, o.Err = mpu.ResultDeferred, err
 	default:
 		o.Result, o.Err = mpu.ResultFailed, err
@@ -284,6 +296,9 @@ func kept(d mpu.Decision) mpu.Outcome {
 }
 
 func wait(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err // with both ready, select would toss a coin
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -100,7 +100,7 @@ func (j *Janitor) Run(ctx context.Context, tasks []Task) *Report {
 		r.report.Note("uploads were not inspected: their age counts from initiation, so slow live ones may be among those that are too old, and bytes are not known")
 	}
 	if n := r.report.Totals.BytesUnconfirmed; n > 0 {
-		r.report.Note(fmt.Sprintf("%d bytes more may have been freed, by aborts whose answers were lost", n))
+		r.report.Note(fmt.Sprintf("%d bytes more may have been freed, by aborts whose answers were lost or that were not seen to have worked", n))
 	}
 	r.report.Took = j.now().Sub(r.report.Started).Round(time.Millisecond).String()
 	return r.report
@@ -318,10 +318,12 @@ func (j *job) record(o mpu.Outcome) {
 		j.Outcome(o)
 	}
 	level := slog.LevelInfo
-	switch o.Result {
-	case mpu.ResultFailed:
+	switch {
+	case o.Result == mpu.ResultFailed:
 		level = slog.LevelError
-	case mpu.ResultKept, mpu.ResultDeferred:
+	case o.Result == mpu.ResultDeferred && o.Unconfirmed:
+		level = slog.LevelWarn // it may be gone, and then no later run will name it
+	case o.Result == mpu.ResultKept || o.Result == mpu.ResultDeferred:
 		level = slog.LevelDebug
 	}
 	if l := j.log(); l.Enabled(j.ctx, level) {

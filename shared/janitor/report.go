@@ -61,7 +61,8 @@ type Totals struct {
 	BytesFreed   int64 `json:"bytesFreed"`   // in the parts of the aborted
 	BytesPlanned int64 `json:"bytesPlanned"` // in the parts of the planned
 	// BytesUnconfirmed are in the parts of those that were not reported aborted although an abort was sent, because its
-	// answer was lost, or the time was up before it was seen to have worked. What was freed is at least BytesFreed, and at most this much more.
+	// answer was lost, or because it was not seen to have worked. What was freed is at least BytesFreed, and at most this
+	// much more.
 	BytesUnconfirmed int64              `json:"bytesUnconfirmed,omitempty"`
 	KeptBy           map[mpu.Reason]int `json:"keptBy,omitempty"`
 	OldestKept       time.Time          `json:"oldestKept,omitzero"` // when the oldest of the kept was initiated

@@ -51,8 +51,9 @@ const (
 
 // An Outcome is what became of one upload. Bytes and Parts are what was seen in it before the abort; they came back only
 // if Result is ResultAborted. Verified says that the service, asked afterwards, no longer knew it: an accepted abort
-// alone proves nothing. Unconfirmed says that an abort of it was sent whose answer never came: the bytes may have come back
-// by that, or the client may have finished the upload at that very moment, or nothing has happened at all.
+// alone proves nothing. Unconfirmed says that an abort of it was sent which Result does not count: its answer never came, or
+// the service accepted it and was not seen to have carried it out. The bytes may have come back by that, or the client may have
+// finished the upload at that very moment, or nothing has happened at all.
 type Outcome struct {
 	Upload      Upload
 	Result      Result

@@ -25,8 +25,10 @@ func simulate(t *testing.T, c config) *result {
 }
 
 func TestChaos(t *testing.T) {
+	deadlines := 0
 	for seed := range uint64(3) {
 		r := simulate(t, short(seed))
+		deadlines += r.deadlines
 		if len(r.wrong()) > 0 {
 			var out bytes.Buffer
 			r.print(&out)
@@ -35,6 +37,9 @@ func TestChaos(t *testing.T) {
 		if r.aborted == 0 || r.completed == 0 || r.counts.faults == 0 || r.events == 0 || r.left == 0 {
 			t.Errorf("seed %d: nothing of one kind happened: %+v", seed, r.sums)
 		}
+	}
+	if deadlines == 0 {
+		t.Error("no run met its deadline")
 	}
 }
 

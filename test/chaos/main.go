@@ -6,7 +6,7 @@
 // Clients are slow, bursty, paused and resumed; they die, try again, give up, or complete at the very moment of a sweep.
 // Stores answer late, throttle, fail, cut the connection before or after they did what they were asked, let parts land
 // behind an abort, and have clocks of their own. Failure events come late, twice, in another order, and are sometimes
-// wrong. All the while the timer ticks.
+// wrong. All the while the timer ticks, and some runs meet a deadline in the middle of what they do.
 //
 // What is true is what the stores themselves saw (sandbox.Happening), never what partsweep says. Four things must hold:
 //

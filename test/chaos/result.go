@@ -76,6 +76,7 @@ func (r *result) print(out io.Writer) {
 	line(r.sweeps, "sweeps of 4 buckets")
 	line(r.events, "failure events, late, repeated, in any order, some of them wrong")
 	line(r.counts.faults, "faults")
+	line(r.deadlines, "runs that met a deadline")
 	line(r.refused, "runs that ended with something left to do, and said so")
 	line(r.races, "parts that came between the last look and the abort")
 	fmt.Fprintf(w, "\t\n")

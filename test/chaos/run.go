@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -52,13 +53,14 @@ type simulation struct {
 	steady   []name       // uploads that live through it all
 
 	mu     sync.Mutex
-	dice   *rand.Rand // of the faults
+	dice   *rand.Rand // of the faults, and of deadlines
+	late   []*order   // of runs that met their deadline, in this step
 	count  counts
 	totals janitor.Totals
 	failed map[string]int // runs that said that something is left to do, and what
 }
 
-type counts struct{ sweeps, events, refused, faults int }
+type counts struct{ sweeps, events, refused, faults, deadlines int }
 
 func run(ctx context.Context, c config) (*result, error) {
 	s := &simulation{config: c, truth: newTruth(), stores: map[string]*store.Store{}, failed: map[string]int{},
@@ -197,6 +199,8 @@ func (s *simulation) advance(ctx context.Context, r *rand.Rand, step int) error 
 	at := time.Duration(step) * s.step
 	s.now.Store(int64(at))
 	s.landings.Store(0)
+	late := s.takeLate()
+	defer s.truth.end(late...)
 	n, _ := slices.BinarySearchFunc(s.plan.acts, at, func(a act, at time.Duration) int {
 		if a.at <= at {
 			return -1
@@ -316,21 +320,52 @@ func (s *simulation) handle(ctx context.Context, event []byte, counter *int) {
 		orders = append(orders, s.order(run, item.Request))
 	}
 	s.truth.begin(orders...)
-	defer s.truth.end(orders...)
+	ctx, cancel := s.deadline(context.WithValue(ctx, runKey{}, run))
+	defer cancel()
 	j := janitor.Janitor{
 		Open:  func(b mpu.Bucket) (*store.Store, error) { return s.stores[b.Store], nil },
 		Apply: true, MinAge: minAge, Workers: 32, Now: s.clock, Pause: time.Millisecond,
 		Log: slog.New(&claims{truth: s.truth}),
 	}
-	report := j.Run(context.WithValue(ctx, runKey{}, run), tasks)
+	report := j.Run(ctx, tasks)
+	cut := ctx.Err() != nil
+	if !cut {
+		s.truth.end(orders...)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*counter++
+	if cut {
+		s.count.deadlines++
+		s.late = append(s.late, orders...) // what it sent last may still be on its way
+	}
 	s.totals.Add(report.Totals)
 	if err := report.Err(); err != nil {
 		s.count.refused++
 		s.failed[firstWords(err)]++
 	}
+}
+
+// deadline gives one run in twenty a deadline, as a platform has one, and mostly a short one: an event is done in a millisecond or
+// two, a sweep in a hundred. Some meet it in the middle of what they do.
+func (s *simulation) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dice.IntN(20) > 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Duration(math.Pow(s.dice.Float64(), 4)*float64(mostTime)))
+}
+
+const mostTime = 100 * time.Millisecond
+
+// takeLate returns the orders whose runs met their deadline in the step before. What those sent has arrived in this one.
+func (s *simulation) takeLate() []*order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	late := s.late
+	s.late = nil
+	return late
 }
 
 // order is what a request covers and since when, worked out here from what the README says.

@@ -206,9 +206,7 @@ func (t *truth) sums() (s sums) {
 		s.raced += f.raced
 		s.claimed += f.claimed
 		s.claims += f.claims
-		if f.maybes > 0 && f.removed == f.claimed+f.raced+f.maybe {
-			s.confirmedLater += f.maybe
-		}
+		s.confirmedLater += min(max(f.removed-f.claimed-f.raced, 0), f.maybe)
 		s.maybe += f.maybe
 	}
 	s.races, s.wrong = t.races, slices.Clone(t.wrong)
