@@ -50,9 +50,9 @@ var house = []struct {
 	sdks []string // modules from elsewhere; nil is none but the standard library
 }{
 	{"shared/mpu", nil, nil},
-	{"shared/acs3", nil, nil},
 	{"shared/trigger", []string{"shared/mpu"}, nil},
 	{"shared/store", []string{"shared/mpu"}, []string{"github.com/failsafe-go/failsafe-go", "golang.org/x/time"}},
+	{"shared/acs3", []string{"shared/store"}, nil},
 	{"shared/store/storetest", []string{"shared/mpu", "shared/store"}, nil},
 	{"shared/store/wire", []string{"shared/mpu", "shared/store"}, nil},
 	{"shared/store/wire/acs", []string{"shared/acs3", "shared/mpu", "shared/store", "shared/store/wire"}, nil},
@@ -67,7 +67,7 @@ var house = []struct {
 	{"shared/page", []string{"shared/mpu"}, nil},
 	{"shared/lifecycle", []string{"shared/mpu", "shared/store"}, nil},
 	{"shared/janitor", []string{"shared/mpu", "shared/store"}, nil},
-	{"shared/relay", []string{"shared/acs3", "shared/mpu"}, []string{"github.com/aws/aws-sdk-go-v2/", "github.com/tencentcloud/tencentcloud-sdk-go/"}},
+	{"shared/relay", []string{"shared/acs3", "shared/mpu", "shared/store", "shared/store/wire"}, []string{"github.com/aws/aws-sdk-go-v2/", "github.com/tencentcloud/tencentcloud-sdk-go/"}},
 	{"shared/handler", []string{"shared/mpu", "shared/trigger", "shared/store", "shared/janitor", "shared/relay"}, nil},
 	{"functions/lambda", functionMay, []string{"github.com/aws/"}},
 	{"functions/fc", functionMay, []string{"github.com/aliyun/fc-runtime-go-sdk/"}},

@@ -50,9 +50,11 @@ func withCall(ctx context.Context) context.Context {
 	}
 	return context.WithValue(ctx, callKey{}, call{c.RequestID, relay.Function{
 		Account: c.AccountId, Region: c.Region, Name: c.Function.Name,
-		AccessKeyID:     c.Credentials.AccessKeyId,
-		SecretAccessKey: c.Credentials.AccessKeySecret,
-		SessionToken:    c.Credentials.SecurityToken,
+		Credentials: store.Credentials{
+			AccessKeyID:     c.Credentials.AccessKeyId,
+			SecretAccessKey: c.Credentials.AccessKeySecret,
+			SessionToken:    c.Credentials.SecurityToken,
+		},
 	}})
 }
 
@@ -67,8 +69,7 @@ func requestID(ctx context.Context) string { return callOf(ctx).requestID }
 func credentials(ctx context.Context, scheme string) (store.Credentials, error) {
 	switch scheme {
 	case "oss", "vod", "mps":
-		f := callOf(ctx).function
-		return store.Credentials{AccessKeyID: f.AccessKeyID, SecretAccessKey: f.SecretAccessKey, SessionToken: f.SessionToken}, nil
+		return callOf(ctx).function.Credentials, nil
 	}
 	return handler.FromEnvironment(ctx, scheme)
 }
@@ -83,7 +84,7 @@ func openQueue(word string) (relay.Queue, error) {
 		if f.Name == "" || f.Account == "" || f.Region == "" {
 			return f, errors.New("the platform does not say which function this is")
 		}
-		if f.AccessKeyID == "" {
+		if f.Credentials.AccessKeyID == "" {
 			return f, handler.ErrNoCredentials
 		}
 		return f, nil

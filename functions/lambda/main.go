@@ -16,10 +16,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/partsweep/partsweep/shared/handler"
 	"github.com/partsweep/partsweep/shared/relay"
+	"github.com/partsweep/partsweep/shared/store"
 	"github.com/partsweep/partsweep/shared/store/all"
 )
 
@@ -63,8 +63,7 @@ func requestID(ctx context.Context) string {
 
 // openQueue opens an SQS queue, with the role's credentials.
 func openQueue(url string) (relay.Queue, error) {
-	return relay.OpenSQS(url, os.Getenv("AWS_REGION"), func(ctx context.Context) (aws.Credentials, error) {
-		c, err := handler.FromEnvironment(ctx, "s3")
-		return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
+	return relay.OpenSQS(url, os.Getenv("AWS_REGION"), func(ctx context.Context) (store.Credentials, error) {
+		return handler.FromEnvironment(ctx, "s3")
 	})
 }

@@ -67,7 +67,6 @@ func openQueue(word string) (relay.Queue, error) {
 			return relay.Function{}, errors.New("the platform does not say which function this is")
 		}
 		c, err := handler.FromEnvironment(ctx, "cos")
-		return relay.Function{Region: call.TencentcloudRegion, Namespace: call.Namespace, Name: call.FunctionName,
-			AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, err
+		return relay.Function{Region: call.TencentcloudRegion, Namespace: call.Namespace, Name: call.FunctionName, Credentials: c}, err
 	}), nil
 }

@@ -6,20 +6,22 @@
 package acs3
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/partsweep/partsweep/shared/store"
 )
 
 const algorithm = "ACS3-HMAC-SHA256"
-
-// A Key is who signs. The session token is empty for a key that does not expire.
-type Key struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 
 // A Call is what the gateway wants to know of a request beside its HTTP.
 type Call struct {
@@ -36,9 +38,19 @@ type Call struct {
 // NewNonce returns a nonce with 128 bits of chance.
 func NewNonce() string { return rand.Text() }
 
-// Sign puts the call's headers and the signature on a request. It covers the method, the path and the query as the request has
-// them, the host, the content type if there is one, and all headers that begin with x-acs-; the others may change after.
-func Sign(req *http.Request, key Key, call Call) {
+// Query writes a query as the gateway wants it: sorted, with the escapes of RFC 3986.
+func Query(params map[string]string) string {
+	values := url.Values{}
+	for name, value := range params {
+		values.Set(name, value)
+	}
+	return strings.ReplaceAll(values.Encode(), "+", "%20") // the only escape in which forms differ
+}
+
+// Sign puts the call's headers and the signature on a request, in the place of those of an earlier one. It covers the method, the
+// path and the query as the request has them (see [Query]), the host, the content type if there is one, and all headers that begin
+// with x-acs-; the others may change after.
+func Sign(req *http.Request, who store.Credentials, call Call) {
 	hash := sum(call.Body)
 	h := req.Header
 	h.Set("x-acs-action", call.Action)
@@ -46,41 +58,32 @@ func Sign(req *http.Request, key Key, call Call) {
 	h.Set("x-acs-date", call.At.UTC().Format("2006-01-02T15:04:05Z"))
 	h.Set("x-acs-signature-nonce", call.Nonce)
 	h.Set("x-acs-content-sha256", hash)
-	if key.SessionToken != "" {
-		h.Set("x-acs-security-token", key.SessionToken)
+	h.Del("x-acs-security-token")
+	if who.SessionToken != "" {
+		h.Set("x-acs-security-token", who.SessionToken)
 	}
 
 	headers, signed := covered(req)
-	// Encode has the escapes of RFC 3986 and the order that the gateway wants, but for the blank.
-	query := strings.ReplaceAll(req.URL.Query().Encode(), "+", "%20")
-	path := req.URL.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
-	canonical := strings.Join([]string{req.Method, path, query, headers, signed, hash}, "\n")
-	mac := hmac.New(sha256.New, []byte(key.SecretAccessKey))
+	canonical := strings.Join([]string{req.Method, cmp.Or(req.URL.EscapedPath(), "/"), req.URL.RawQuery, headers, signed, hash}, "\n")
+	mac := hmac.New(sha256.New, []byte(who.SecretAccessKey))
 	mac.Write([]byte(algorithm + "\n" + sum([]byte(canonical))))
-	h.Set("Authorization", algorithm+" Credential="+key.AccessKeyID+",SignedHeaders="+signed+
+	h.Set("Authorization", algorithm+" Credential="+who.AccessKeyID+",SignedHeaders="+signed+
 		",Signature="+hex.EncodeToString(mac.Sum(nil)))
 }
 
 // covered returns the headers that the signature covers, a line each, and their names.
 func covered(req *http.Request) (lines, names string) {
-	values := map[string]string{"host": req.Host}
-	sorted := []string{"host"}
-	for name := range req.Header {
-		lower := strings.ToLower(name)
-		if lower == "content-type" || strings.HasPrefix(lower, "x-acs-") {
-			values[lower] = strings.TrimSpace(req.Header.Get(name))
-			sorted = append(sorted, lower)
+	values := map[string]string{"host": cmp.Or(req.Host, req.URL.Host)}
+	for name, all := range req.Header {
+		if lower := strings.ToLower(name); lower == "content-type" || strings.HasPrefix(lower, "x-acs-") {
+			values[lower] = strings.TrimSpace(strings.Join(all, ","))
 		}
 	}
-	slices.Sort(sorted)
-	var b strings.Builder
+	sorted := slices.Sorted(maps.Keys(values))
 	for _, name := range sorted {
-		b.WriteString(name + ":" + values[name] + "\n")
+		lines += name + ":" + values[name] + "\n"
 	}
-	return b.String(), strings.Join(sorted, ";")
+	return lines, strings.Join(sorted, ";")
 }
 
 // sum is SHA-256 as the gateway writes it.

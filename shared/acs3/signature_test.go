@@ -10,33 +10,31 @@ import (
 
 	"github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 	"github.com/alibabacloud-go/tea/dara"
+
+	"github.com/partsweep/partsweep/shared/store"
 )
 
 var (
 	at   = time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
-	keys = Key{AccessKeyID: "testid", SecretAccessKey: "testsecret"}
+	keys = store.Credentials{AccessKeyID: "testid", SecretAccessKey: "testsecret"}
 )
 
 func request(host, path string, query map[string]string) *http.Request {
-	values := url.Values{}
-	for name, value := range query {
-		values.Set(name, value)
-	}
-	u := &url.URL{Scheme: "https", Host: host, Path: path, RawQuery: strings.ReplaceAll(values.Encode(), "+", "%20")}
+	u := &url.URL{Scheme: "https", Host: host, Path: path, RawQuery: Query(query)}
 	return &http.Request{Method: http.MethodPost, URL: u, Host: host, Header: http.Header{}}
 }
 
 func TestSign(t *testing.T) {
 	for _, test := range []struct {
 		name, host string
-		key        Key
+		key        store.Credentials
 		call       Call
 		query      map[string]string
 		want       string // the signature
 	}{
 		{
 			"the vendor's example", "ecs.cn-shanghai.aliyuncs.com",
-			Key{AccessKeyID: "YourAccessKeyId", SecretAccessKey: "YourAccessKeySecret"},
+			store.Credentials{AccessKeyID: "YourAccessKeyId", SecretAccessKey: "YourAccessKeySecret"},
 			Call{Action: "RunInstances", Version: "2014-05-26",
 				At: time.Date(2023, 10, 26, 10, 22, 32, 0, time.UTC), Nonce: "3156853299f313e23d1673dc12e1703d"},
 			map[string]string{"ImageId": "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd", "RegionId": "cn-shanghai"},
@@ -50,7 +48,7 @@ func TestSign(t *testing.T) {
 		},
 		{
 			"MPS with a security token and a comma, at a time of Beijing", "mts.cn-shanghai.aliyuncs.com",
-			Key{AccessKeyID: "testid", SecretAccessKey: "testsecret", SessionToken: "tok"},
+			store.Credentials{AccessKeyID: "testid", SecretAccessKey: "testsecret", SessionToken: "tok"},
 			Call{Action: "DeleteMedia", Version: "2014-06-18", At: at.In(time.FixedZone("Beijing", 8*3600)), Nonce: "nonce-2"},
 			map[string]string{"MediaIds": "a,b"},
 			"bd14d2d01f52946bede53661210a5b530a4e548c5a0340558a171d43f0e127d2",
@@ -89,6 +87,7 @@ func TestSignAsTheVendor(t *testing.T) {
 		{name: "names with dots", query: map[string]string{"Filter.10.Key": "x", "Filter.1.Key": "y", "Filter.1.Value.1": "z"}},
 		{name: "a token", token: "token+with/odd=characters"},
 		{name: "a body", path: "/2023-03-30/functions/name-of_it/invocations", contentType: "application/json", body: `{"at":"视"}`},
+		{name: "a path with escapes", path: "/2023-03-30/functions/a%2Fb%20c/invocations"},
 		{name: "blanks about a value", contentType: " text/plain ", body: " "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -100,11 +99,14 @@ func TestSignAsTheVendor(t *testing.T) {
 				path = ""
 			}
 			req := request("vod.cn-shanghai.aliyuncs.com", path, test.query)
+			if strings.Contains(path, "%") {
+				req.URL.RawPath, req.URL.Path = path, must(url.PathUnescape(path))
+			}
 			if test.contentType != "" {
 				req.Header.Set("Content-Type", test.contentType)
 			}
 			req.Header.Set("X-Fc-Invocation-Type", "Async") // not covered
-			key := Key{AccessKeyID: "testid", SecretAccessKey: "test+secret/=", SessionToken: test.token}
+			key := store.Credentials{AccessKeyID: "testid", SecretAccessKey: "test+secret/=", SessionToken: test.token}
 			Sign(req, key, Call{Action: "Act", Version: "2017-03-21", Body: []byte(test.body), At: at, Nonce: "n"})
 
 			headers, query := map[string]*string{"host": dara.String(req.Host)}, map[string]*string{}
@@ -125,6 +127,51 @@ func TestSignAsTheVendor(t *testing.T) {
 				t.Errorf("hash of the body %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+func must(s string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// What is signed is what is sent, and nothing of an earlier signature stays.
+func TestSignCoversWhatIsSent(t *testing.T) {
+	sign := func(change func(*http.Request)) http.Header {
+		req := request("vod.cn-shanghai.aliyuncs.com", "/", nil)
+		change(req)
+		Sign(req, keys, Call{Action: "Act", Version: "2017-03-21", At: at, Nonce: "n"})
+		return req.Header
+	}
+	plain := sign(func(*http.Request) {})
+	if h := sign(func(r *http.Request) { r.Host = "" }); h.Get("Authorization") != plain.Get("Authorization") {
+		t.Error("without a host of its own, a request goes to that of its URL")
+	}
+	if h := sign(func(r *http.Request) {
+		Sign(r, store.Credentials{AccessKeyID: "testid", SecretAccessKey: "testsecret", SessionToken: "old"}, Call{Action: "Another", Version: "v", At: at, Nonce: "n"})
+	}); h.Get("Authorization") != plain.Get("Authorization") || h.Get("x-acs-security-token") != "" {
+		t.Errorf("something of the first signature is left: %v", h)
+	}
+	seen := map[string]bool{}
+	for name, change := range map[string]func(*http.Request){
+		"nothing":              func(*http.Request) {},
+		"the host":             func(r *http.Request) { r.Host = "example.com" },
+		"the method":           func(r *http.Request) { r.Method = http.MethodGet },
+		"the path":             func(r *http.Request) { r.URL.Path = "/a" },
+		"the query":            func(r *http.Request) { r.URL.RawQuery = "a=%zz" },
+		"a header":             func(r *http.Request) { r.Header.Set("X-Acs-More", "a") },
+		"its second value":     func(r *http.Request) { r.Header["X-Acs-More"] = []string{"a", "b"} },
+		"one that is lower":    func(r *http.Request) { r.Header["x-acs-less"] = []string{"a"} },
+		"the value of another": func(r *http.Request) { r.Header["x-acs-less"] = []string{"b"} },
+	} {
+		authorization := sign(change).Get("Authorization")
+		if _, signature, _ := strings.Cut(authorization, ",Signature="); seen[signature] {
+			t.Errorf("%s, or what it stands beside, is not covered", name)
+		} else {
+			seen[signature] = true
+		}
 	}
 }
 

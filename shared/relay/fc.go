@@ -79,8 +79,7 @@ func (q *FC) request(ctx context.Context, f Function, body []byte) (*http.Reques
 	}
 	req.Host = host
 	req.Header.Set("Content-Type", "application/json")
-	key := acs3.Key{AccessKeyID: f.AccessKeyID, SecretAccessKey: f.SecretAccessKey, SessionToken: f.SessionToken}
-	acs3.Sign(req, key, acs3.Call{Action: "InvokeFunction", Version: "2023-03-30", Body: body, At: time.Now(), Nonce: acs3.NewNonce()})
+	acs3.Sign(req, f.Credentials, acs3.Call{Action: "InvokeFunction", Version: "2023-03-30", Body: body, At: time.Now(), Nonce: acs3.NewNonce()})
 	req.Header.Set("X-Fc-Invocation-Type", "Async")
 	return req, nil
 }

@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
 )
 
 func messages(n int) (all []Message) {
@@ -27,8 +26,8 @@ func messages(n int) (all []Message) {
 func open(t *testing.T, handle http.HandlerFunc) *SQS {
 	s := httptest.NewServer(handle)
 	t.Cleanup(s.Close)
-	q, err := OpenSQS(s.URL+"/123456789012/work", "eu-west-1", func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}, nil
+	q, err := OpenSQS(s.URL+"/123456789012/work", "eu-west-1", func(context.Context) (store.Credentials, error) {
+		return store.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +124,25 @@ func took(b batch, n int) string {
 		ids = append(ids, fmt.Sprintf(`{"Id":%q}`, e.ID))
 	}
 	return `{"Successful":[` + strings.Join(ids, ",") + `]}`
+}
+
+// A service that disputes a signature quotes what was signed.
+func TestSQSHidesItsSecrets(t *testing.T) {
+	creds := store.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "a-secret-key", SessionToken: "a-session-token"}
+	for status, answer := range map[int]string{
+		403: `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"should have been 'POST / x-amz-security-token:%s %s'"}`,
+		200: `{"Failed":[{"Id":"0","Code":"%s","Message":"%s","SenderFault":true}]}`,
+	} {
+		q := open(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprintf(w, answer, creds.SessionToken, creds.SecretAccessKey)
+		})
+		q.credentials = func(context.Context) (store.Credentials, error) { return creds, nil }
+		_, err := q.Send(t.Context(), messages(1))
+		if err == nil || strings.Contains(err.Error(), creds.SessionToken) || strings.Contains(err.Error(), creds.SecretAccessKey) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
 }
 
 func TestSQSTakesNoTimeItHasNot(t *testing.T) {

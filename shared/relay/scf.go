@@ -38,7 +38,7 @@ func (q *SCF) Send(ctx context.Context, messages []Message) (taken int, err erro
 	if err != nil {
 		return 0, err
 	}
-	client := common.NewCommonClient(common.NewTokenCredential(f.AccessKeyID, f.SecretAccessKey, f.SessionToken), f.Region, q.profile)
+	client := common.NewCommonClient(common.NewTokenCredential(f.Credentials.AccessKeyID, f.Credentials.SecretAccessKey, f.Credentials.SessionToken), f.Region, q.profile)
 	client.WithHttpTransport(unmoved{http.DefaultTransport})
 	return invoke(ctx, messages, q.pause, func(ctx context.Context, body []byte) error {
 		request := tchttp.NewCommonRequest("scf", "2018-04-16", "Invoke")

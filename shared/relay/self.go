@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
+	"github.com/partsweep/partsweep/shared/store/wire"
 )
 
 // A Function is one that invokes itself: where it is, and with what credentials it asks. Function Compute and SCF keep what is
@@ -17,7 +19,7 @@ type Function struct {
 	Namespace string // of SCF; Function Compute has none
 	Name      string
 
-	AccessKeyID, SecretAccessKey, SessionToken string
+	Credentials store.Credentials
 }
 
 // A SelfFunc says which function is running. It is asked at every Send, because the credentials come with every call.
@@ -63,5 +65,12 @@ func failedInvoke(kind mpu.Kind, f Function, code, requestID, message, permissio
 	if kind == mpu.Denied {
 		e.Hint = "grant " + permission + " on the function itself"
 	}
-	return e
+	return conceal(e, f.Credentials)
+}
+
+// conceal returns an error with what the platform said shortened, and without what it repeats of the secrets that were sent: one
+// that disputes a signature quotes all that was signed, and the session token is among that.
+func conceal(e *mpu.Error, c store.Credentials) error {
+	e.Code, e.RequestID, e.Message = wire.Plain(e.Code), wire.Plain(e.RequestID), wire.Shorten(e.Message)
+	return wire.Conceal(e, &http.Request{}, c)
 }

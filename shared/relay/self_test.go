@@ -12,16 +12,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
 )
 
 var self = Function{Account: "1234567890", Region: "ap-guangzhou", Namespace: "default", Name: "partsweep",
-	AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "a-secret", SessionToken: "a-token"}
+	Credentials: store.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "a-secret-key", SessionToken: "a-session-token"}}
 
 func mac(key, s string) string {
 	m := hmac.New(sha256.New, []byte(key))
@@ -53,16 +55,57 @@ func signed(r *http.Request, body string) error {
 	var want string
 	switch p[1] {
 	case "ACS3-HMAC-SHA256":
-		want = hex.EncodeToString([]byte(mac(self.SecretAccessKey, p[1]+"\n"+sha256Hex([]byte(canonical)))))
+		want = hex.EncodeToString([]byte(mac(self.Credentials.SecretAccessKey, p[1]+"\n"+sha256Hex([]byte(canonical)))))
 	case "TC3-HMAC-SHA256":
 		scope := strings.Split(p[3], "/")
-		key := mac(mac(mac("TC3"+self.SecretAccessKey, scope[0]), scope[1]), "tc3_request")
+		key := mac(mac(mac("TC3"+self.Credentials.SecretAccessKey, scope[0]), scope[1]), "tc3_request")
 		want = hex.EncodeToString([]byte(mac(key, p[1]+"\n"+r.Header.Get("X-TC-Timestamp")+"\n"+p[3]+"\n"+sha256Hex([]byte(canonical)))))
 	}
-	if p[2] != self.AccessKeyID || p[5] != want {
+	if p[2] != self.Credentials.AccessKeyID || p[5] != want {
 		return fmt.Errorf("signature %s of %s, want %s of\n%s", p[5], p[2], want, canonical)
 	}
 	return nil
+}
+
+// fresh checks what the gateways refuse an old or a repeated request by. TC3 has no nonce.
+func fresh(r *http.Request, nonces map[string]bool) error {
+	at, err := time.Parse(time.RFC3339, r.Header.Get("X-Acs-Date"))
+	if stamp := r.Header.Get("X-TC-Timestamp"); stamp != "" {
+		var seconds int64
+		seconds, err = strconv.ParseInt(stamp, 10, 64)
+		at = time.Unix(seconds, 0)
+	} else if n := r.Header.Get("X-Acs-Signature-Nonce"); len(n) < 16 || nonces[n] {
+		return fmt.Errorf("nonce %q is short or not new", n)
+	} else {
+		nonces[n] = true
+	}
+	if off := time.Since(at).Abs(); err != nil || off > 5*time.Minute {
+		return fmt.Errorf("the date is %s, which is off by %s: %v", at, off, err)
+	}
+	return nil
+}
+
+// A platform that disputes a signature quotes what was signed, and so does one in the middle. None of that is anybody's to read.
+func TestInvokeSelfHidesItsSecrets(t *testing.T) {
+	secrets := self.Credentials.SessionToken + " " + self.Credentials.SecretAccessKey
+	for _, p := range platforms {
+		for _, answer := range []string{
+			`{"Code":"SignatureDoesNotMatch","Message":"server CanonicalRequest is ` + secrets + `","RequestID":"R1"}`,
+			`{"Response":{"RequestId":"R1","Error":{"Code":"AuthFailure.SignatureFailure","Message":"` + secrets + `"}}}`,
+			`<html>` + secrets,
+		} {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(map[string]int{"FC": 400, "SCF": 200}[p.name])
+				io.WriteString(w, answer)
+			}))
+			_, err := p.open(s.URL).Send(t.Context(), messages(1))
+			s.Close()
+			if err == nil || strings.Contains(err.Error(), self.Credentials.SessionToken) || strings.Contains(err.Error(), self.Credentials.SecretAccessKey) {
+				t.Errorf("%s says %v to %s", p.name, err, answer)
+			}
+		}
+	}
 }
 
 // platforms are the two ways to invoke oneself, and what a platform's answers look like.
@@ -83,7 +126,9 @@ var platforms = []struct {
 		},
 		func(t *testing.T, r *http.Request, body string) string {
 			if r.Host != "1234567890.ap-guangzhou.fc.aliyuncs.com" || r.URL.Path != "/2023-03-30/functions/partsweep/invocations" ||
-				r.Header.Get("X-Fc-Invocation-Type") != "Async" || r.Header.Get("X-Acs-Security-Token") != self.SessionToken {
+				r.Header.Get("X-Fc-Invocation-Type") != "Async" || r.Header.Get("X-Acs-Security-Token") != self.Credentials.SessionToken ||
+				r.Header.Get("X-Acs-Action") != "InvokeFunction" || r.Header.Get("X-Acs-Version") != "2023-03-30" ||
+				r.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("%s%s %v", r.Host, r.URL, r.Header)
 			}
 			return body
@@ -100,7 +145,7 @@ var platforms = []struct {
 			if err := json.Unmarshal([]byte(body), &call); err != nil || call.FunctionName != "partsweep" || call.Namespace != "default" || call.InvocationType != "Event" {
 				t.Errorf("%v %s", err, body)
 			}
-			if r.Header.Get("X-TC-Action") != "Invoke" || r.Header.Get("X-TC-Region") != self.Region || r.Header.Get("X-TC-Token") != self.SessionToken {
+			if r.Header.Get("X-TC-Action") != "Invoke" || r.Header.Get("X-TC-Region") != self.Region || r.Header.Get("X-TC-Token") != self.Credentials.SessionToken {
 				t.Errorf("%v", r.Header)
 			}
 			return call.ClientContext
@@ -135,9 +180,13 @@ func TestInvokeSelf(t *testing.T) {
 				t.Run(tt.name, func(t *testing.T) {
 					var calls int
 					var events []string
+					nonces := map[string]bool{}
 					s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						body, _ := io.ReadAll(r.Body)
 						if err := signed(r, string(body)); err != nil {
+							t.Error(err)
+						}
+						if err := fresh(r, nonces); err != nil {
 							t.Error(err)
 						}
 						calls++

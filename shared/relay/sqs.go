@@ -19,6 +19,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/partsweep/partsweep/shared/mpu"
+	"github.com/partsweep/partsweep/shared/store"
 )
 
 // SQS is a [Queue] on Amazon SQS (docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html, in
@@ -26,7 +27,7 @@ import (
 type SQS struct {
 	queue       *url.URL
 	region      string
-	credentials func(context.Context) (aws.Credentials, error)
+	credentials store.CredentialsFunc
 	client      *http.Client
 	signer      *v4.Signer
 	pause       time.Duration // before it is tried again
@@ -43,7 +44,7 @@ const (
 
 // OpenSQS opens a queue by its URL, as in https://sqs.eu-west-1.amazonaws.com/123456789012/partsweep. The region is the URL's
 // where it names one.
-func OpenSQS(queueURL, region string, credentials func(context.Context) (aws.Credentials, error)) (*SQS, error) {
+func OpenSQS(queueURL, region string, credentials store.CredentialsFunc) (*SQS, error) {
 	u, err := url.Parse(queueURL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") == "" || u.User != nil || u.RawQuery != "" {
 		return nil, fmt.Errorf("write the queue's URL, as in https://sqs.eu-west-1.amazonaws.com/123456789012/partsweep")
@@ -112,9 +113,13 @@ type answer struct {
 
 // try sends a batch once, and returns what the queue is not known to have taken, with an error if that is anything.
 func (q *SQS) try(ctx context.Context, batch []entry) (left []entry, err error) {
-	resp, err := q.post(ctx, map[string]any{"QueueUrl": q.queue.String(), "Entries": batch})
+	creds, err := q.credentials(ctx)
 	if err != nil {
-		return batch, q.failed(mpu.Transient, "", "", err.Error())
+		return batch, q.failed(mpu.Transient, "", "", err.Error(), creds)
+	}
+	resp, err := q.post(ctx, map[string]any{"QueueUrl": q.queue.String(), "Entries": batch}, creds)
+	if err != nil {
+		return batch, q.failed(mpu.Transient, "", "", err.Error(), creds)
 	}
 	defer resp.Body.Close()
 	id := resp.Header.Get("X-Amzn-Requestid")
@@ -134,10 +139,10 @@ func (q *SQS) try(ctx context.Context, batch []entry) (left []entry, err error) 
 		if !ok {
 			code = cmp.Or(a.Type, strconv.Itoa(resp.StatusCode))
 		}
-		return batch, q.failed(kind, code, id, cmp.Or(a.Message, a.LargeMessage))
+		return batch, q.failed(kind, code, id, cmp.Or(a.Message, a.LargeMessage), creds)
 	}
 	if err != nil {
-		return batch, q.failed(mpu.Transient, "", id, "the answer cannot be read: "+err.Error())
+		return batch, q.failed(mpu.Transient, "", id, "the answer cannot be read: "+err.Error(), creds)
 	}
 	done := map[string]bool{}
 	for _, s := range a.Successful {
@@ -158,10 +163,10 @@ func (q *SQS) try(ctx context.Context, batch []entry) (left []entry, err error) 
 			kind = mpu.Invalid
 		}
 	}
-	return left, q.failed(kind, code, id, message)
+	return left, q.failed(kind, code, id, message, creds)
 }
 
-func (q *SQS) post(ctx context.Context, body any) (*http.Response, error) {
+func (q *SQS) post(ctx context.Context, body any, c store.Credentials) (*http.Response, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
@@ -172,10 +177,7 @@ func (q *SQS) post(ctx context.Context, body any) (*http.Response, error) {
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "AmazonSQS.SendMessageBatch")
-	creds, err := q.credentials(ctx)
-	if err != nil {
-		return nil, err
-	}
+	creds := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 	sum := sha256.Sum256(text)
 	if err := q.signer.SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), "sqs", q.region, time.Now()); err != nil {
 		return nil, err
@@ -183,7 +185,7 @@ func (q *SQS) post(ctx context.Context, body any) (*http.Response, error) {
 	return q.client.Do(req)
 }
 
-func (q *SQS) failed(kind mpu.Kind, code, requestID, message string) error {
-	return &mpu.Error{Kind: kind, Op: "send to queue", Target: q.queue.String(), Code: code, RequestID: requestID, Message: message,
-		Hint: map[mpu.Kind]string{mpu.Denied: "grant sqs:SendMessage on the queue, and check its URL"}[kind]}
+func (q *SQS) failed(kind mpu.Kind, code, requestID, message string, creds store.Credentials) error {
+	return conceal(&mpu.Error{Kind: kind, Op: "send to queue", Target: q.queue.String(), Code: code, RequestID: requestID, Message: message,
+		Hint: map[mpu.Kind]string{mpu.Denied: "grant sqs:SendMessage on the queue, and check its URL"}[kind]}, creds)
 }

@@ -85,8 +85,7 @@ func (c *Client) do(ctx context.Context, call Call, answer any) error {
 		return err
 	}
 	req := c.request(call)
-	key := acs3.Key{AccessKeyID: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey, SessionToken: credentials.SessionToken}
-	acs3.Sign(req, key, acs3.Call{Action: call.Action, Version: c.service.Version, At: c.now(), Nonce: c.nonce()})
+	acs3.Sign(req, credentials, acs3.Call{Action: call.Action, Version: c.service.Version, At: c.now(), Nonce: c.nonce()})
 	most := int64(maxSmall)
 	if call.Page {
 		most = maxPage
@@ -120,16 +119,8 @@ func (c *Client) authorize(ctx context.Context) (store.Credentials, error) {
 
 // request builds a request, unsigned. Everything is in the query, and the body is empty.
 func (c *Client) request(call Call) *http.Request {
-	query := url.Values{}
-	for name, value := range call.Params {
-		query.Set(name, value)
-	}
 	host := c.service.Product + "." + call.Region + ".aliyuncs.com"
-	u := &url.URL{
-		Scheme: "https", Host: host, Path: "/",
-		// The signature covers %20, and a plus sign is a blank in forms only.
-		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20"),
-	}
+	u := &url.URL{Scheme: "https", Host: host, Path: "/", RawQuery: acs3.Query(call.Params)}
 	if !c.endpoint.IsZero() {
 		u.Scheme, u.Host = c.endpoint.Scheme(), c.endpoint.With("", call.Region)
 		// An endpoint that does not name the region only says where to connect; the Host header still names it.
