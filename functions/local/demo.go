@@ -201,5 +201,5 @@ func (d *demonstration) writeJSON(out io.Writer) error {
 		Before  count             `json:"before"`  // what the sandbox held
 		After   count             `json:"after"`
 		Killed  []string          `json:"killed"` // live uploads that are gone
-	}{d.reports, count{d.uploads, d.bytes}, count{uploads, bytes}, append([]string{}, d.killed()...)})
+	}{append([]*handler.Report{}, d.reports...), count{d.uploads, d.bytes}, count{uploads, bytes}, append([]string{}, d.killed()...)})
 }

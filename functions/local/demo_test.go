@@ -67,3 +67,12 @@ func (w *tripwire) Write(p []byte) (int, error) {
 	}
 	return w.out.Write(p)
 }
+
+// Interrupted before its first event, the demonstration has a list of no reports.
+func TestDemonstrationWithoutReports(t *testing.T) {
+	w, _ := inWorld(t, 0)
+	var out bytes.Buffer
+	if err := (&demonstration{world: w}).writeJSON(&out); err != nil || strings.Contains(out.String(), "null") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+}

@@ -47,7 +47,11 @@ lifecycle rule covers it and until when, what the rules decide, and why. Nothing
 			}
 			rules := newRules(c.stop, h)
 			for i, e := range all {
-				x := explain(e, rules.of(e.Upload), h.Settings())
+				covering := rules.of(e.Upload)
+				if c.stop.Err() != nil {
+					return errors.New("interrupted")
+				}
+				x := explain(e, covering, h.Settings())
 				if c.json {
 					if err := json.NewEncoder(c.out).Encode(x); err != nil {
 						return err

@@ -130,15 +130,20 @@ func TestDraftKeepsTheMode(t *testing.T) {
 	}
 }
 
-// Nothing is changed by explain, so that the first Ctrl-C ends it.
+// Nothing is changed by explain, so that the first Ctrl-C ends it, and nothing is explained by halves.
 func TestExplainInterrupted(t *testing.T) {
-	w, environ := inWorld(t, 0)
-	w.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpListUploads, Latency: time.Minute})
-	time.AfterFunc(300*time.Millisecond, interrupt)
-	var out bytes.Buffer
-	began := time.Now()
-	c := &console{in: never{}, out: &out, err: &out, environ: environ}
-	if exit := c.run(t.Context(), []string{"explain", "s3://media-in/raw/none.mxf"}); exit != 130 || time.Since(began) > 20*time.Second {
-		t.Errorf("exit %d after %s\n%s", exit, time.Since(began), &out)
+	for _, op := range []string{sandbox.OpListUploads, sandbox.OpGetLifecycle} {
+		w, environ := inWorld(t, 0)
+		w.Script(sandbox.Fault{Service: sandbox.S3, Op: op, Latency: time.Minute, When: func(sandbox.Target) bool {
+			time.AfterFunc(100*time.Millisecond, interrupt)
+			return true
+		}})
+		var out, errs bytes.Buffer
+		began := time.Now()
+		c := &console{in: never{}, out: &out, err: &errs, environ: environ}
+		exit := c.run(t.Context(), []string{"explain", "s3://media-in/raw/2026/10/slow-line.mxf"})
+		if exit != 130 || time.Since(began) > 20*time.Second || out.Len() > 0 {
+			t.Errorf("%s: exit %d after %s\n%s%s", op, exit, time.Since(began), &out, &errs)
+		}
 	}
 }

@@ -105,7 +105,7 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 	switch {
 	case !a.install:
 	case !audit.Covered:
-		added, err = a.add(cmd.Context(), st, audit)
+		audit, added, err = a.add(cmd.Context(), st, audit)
 	case cmd.Flags().Changed("days") && audit.Rule.Days != a.days && !a.quiet:
 		fmt.Fprintf(a.told(), "  nothing is added: it is covered already; for %s, change rule %q itself\n", plural(a.days, "day"), audit.Rule.ID)
 	}
@@ -117,29 +117,35 @@ func (a *auditor) look(cmd *cobra.Command, r mpu.Request) error {
 	return err
 }
 
-// add adds the rule that covers what an audit found uncovered, if whoever sits there agrees, and returns its text.
-func (a *auditor) add(ctx context.Context, st *store.Store, audit lifecycle.Audit) (rule string, err error) {
+// add adds the rule that covers what an audit found uncovered, if whoever sits there agrees. It returns what is known then, and the
+// rule's text if it was written.
+func (a *auditor) add(ctx context.Context, st *store.Store, audit lifecycle.Audit) (after lifecycle.Audit, rule string, err error) {
 	change, err := audit.Plan(a.days)
 	if err != nil {
-		return "", err
+		return audit, "", err
 	}
-	others := ""
+	where, others := "", ""
+	if a.json {
+		where = " to " + audit.Target.String() // which stands nowhere yet
+	}
 	if n := len(audit.Rules); n > 0 {
 		others = "; of what it has, " + plural(n, "rule") + ", not a byte changes"
 	}
-	fmt.Fprintf(a.told(), "  to be added%s:\n  + %s\n", others, change.Rule)
+	fmt.Fprintf(a.told(), "  to be added%s%s:\n  + %s\n", where, others, change.Rule)
 	if !a.handler.Settings().Apply {
-		return "", fmt.Errorf("%s: not written, because %sMODE is plan", audit.Target, handler.Prefix)
+		return audit, "", fmt.Errorf("%s: not written, because %sMODE is plan", audit.Target, handler.Prefix)
 	}
 	if !a.agreed() || a.stop.Err() != nil {
-		return "", fmt.Errorf("%s: nothing was written", audit.Target)
+		return audit, "", fmt.Errorf("%s: nothing was written", audit.Target)
 	}
-	rules, err := change.Install(ctx, st, audit.Target.Bucket)
-	if err != nil {
-		return "", err
+	after, written, err := change.Install(ctx, st)
+	if written {
+		rule = change.Rule
 	}
-	fmt.Fprintf(a.told(), "  written, and read back: it has %s now\n", plural(rules, "rule"))
-	return change.Rule, nil
+	if err == nil {
+		fmt.Fprintf(a.told(), "  written, and read back: it has %s now\n", plural(len(after.Rules), "rule"))
+	}
+	return after, rule, err
 }
 
 // told is where people read what is said: not among the objects that a program reads.
@@ -220,7 +226,7 @@ type auditJSON struct {
 	Oldest  time.Time `json:"oldest,omitzero"`
 	Overdue int       `json:"overdue"`
 	Said    []string  `json:"said"`            // the same in words
-	Added   string    `json:"added,omitempty"` // the rule that was written then, as it stands in the bucket's document
+	Added   string    `json:"added,omitempty"` // the rule that was written, as it was sent; the rest is what is known since
 }
 
 func newAuditJSON(a lifecycle.Audit, added string) auditJSON {

@@ -51,26 +51,36 @@ func TestLifecycleEmptyAnswer(t *testing.T) {
 // What reads the JSON learns whether a rule was written, and which.
 func TestLifecycleJSONSaysWhatWasWritten(t *testing.T) {
 	w, environ := inWorld(t, 0)
-	w.SetLifecycle(sandbox.S3, "media-in", sandboxtest.FiveRules(sandbox.S3), "")
-	added := func(exitWant int, args ...string) string {
+	lifecycle := func(exitWant int, args ...string) (audit auditJSON, errs string) {
 		exit, out, errs := invoke(t, environ, append([]string{"lifecycle", "--json", "s3://media-in"}, args...)...)
-		var audit auditJSON
-		if err := json.Unmarshal([]byte(out), &audit); err != nil || exit != exitWant || audit.Rules != 5 {
+		if err := json.Unmarshal([]byte(out), &audit); err != nil || exit != exitWant {
 			t.Errorf("%v: exit %d, %v\n%s%s", args, exit, err, out, errs)
 		}
-		return audit.Added
+		return audit, errs
 	}
-	if rule := added(0); rule != "" {
-		t.Errorf("added without --install: %s", rule)
+	document := func() []byte { d, _ := w.Lifecycle(sandbox.S3, "media-in"); return d }
+	w.SetLifecycle(sandbox.S3, "media-in", sandboxtest.FiveRules(sandbox.S3), "")
+	if a, _ := lifecycle(0); a.Added != "" || a.Covered || a.Rules != 5 {
+		t.Errorf("without --install: %+v", a)
 	}
 	undo := w.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpPutLifecycle, Code: "AccessDenied"})
-	if rule := added(1, "--install", "--yes"); rule != "" {
-		t.Errorf("refused, and yet added: %s", rule)
+	if a, _ := lifecycle(1, "--install", "--yes"); a.Added != "" || a.Covered || a.Rules != 5 {
+		t.Errorf("refused, and yet %+v", a)
 	}
 	undo()
-	rule := added(0, "--install", "--yes")
-	if document, _ := w.Lifecycle(sandbox.S3, "media-in"); rule == "" || !bytes.Contains(document, []byte(rule)) {
-		t.Errorf("added %q, and the document is\n%s", rule, document)
+	// It is read to be shown, before it is written, and after: that is refused.
+	undo = w.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpGetLifecycle, Skip: 2, Code: "AccessDenied"})
+	if a, errs := lifecycle(1, "--install", "--yes"); a.Added == "" || a.Covered || !bytes.Contains(document(), []byte(a.Added)) || !strings.Contains(errs, "AccessDenied") {
+		t.Errorf("written, and not to be read: %+v\n%s\n%s", a, errs, document())
+	}
+	undo()
+	w.SetLifecycle(sandbox.S3, "media-in", sandboxtest.FiveRules(sandbox.S3), "")
+	a, errs := lifecycle(0, "--install", "--yes", "--days", "9")
+	if a.Added == "" || !bytes.Contains(document(), []byte(a.Added)) || !a.Covered || a.Rules != 6 || a.Days != 9 || !strings.Contains(strings.Join(a.Said, "\n"), "9 days") {
+		t.Errorf("%+v, and the document is\n%s", a, document())
+	}
+	if !strings.Contains(errs, "to be added to "+a.Bucket) {
+		t.Errorf("it does not say where it adds the rule:\n%s", errs)
 	}
 }
 

@@ -119,7 +119,7 @@ func (c *console) interruptible(ctx context.Context) (context.Context, context.C
 		case <-ctx.Done():
 			return
 		}
-		fmt.Fprintln(c.err, "\npartsweep: stopping; what is under way is finished first (once more stops at once)")
+		fmt.Fprintln(c.err, "\npartsweep: stopping; what is being changed is finished first (once more stops at once)")
 		stopped()
 		select {
 		case <-signals:

@@ -69,7 +69,7 @@ func (w *work) act(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	var sum summary
-	reports := []*handler.Report{}
+	var reports []*handler.Report
 	var errs []error
 	done := func(r *handler.Report, err error) {
 		sum.add(r)

@@ -34,15 +34,20 @@ const (
 // Read reads a bucket's rules.
 func Read(ctx context.Context, st *store.Store, target mpu.Request) (Audit, error) {
 	a := Audit{Target: mpu.Request{Bucket: target.Bucket, Prefix: target.Prefix}}
-	var err error
+	err := a.read(ctx, st)
+	return a, err
+}
+
+// read reads the rules anew.
+func (a *Audit) read(ctx context.Context, st *store.Store) (err error) {
 	if a.lifecycle, err = st.Lifecycle(ctx, a.Target.Bucket); err != nil {
-		return a, err
+		return err
 	}
 	if a.Rules, err = Parse(a.lifecycle.Document); err != nil {
-		return a, &mpu.Error{Op: string(store.GetLifecycle), Target: a.Target.Bucket.String(), Err: err}
+		return &mpu.Error{Op: string(store.GetLifecycle), Target: a.Target.Bucket.String(), Err: err}
 	}
 	a.Rule, a.Covered = Covering(a.Rules, a.Target.Prefix)
-	return a, nil
+	return nil
 }
 
 // Look reads a bucket's rules and the beginning of its listing. Nothing is changed.
@@ -75,9 +80,9 @@ func Look(ctx context.Context, st *store.Store, target mpu.Request, now time.Tim
 
 // A Change is a rule that is to be added to a bucket's.
 type Change struct {
-	Rule string // its text
-	old  store.Lifecycle
-	new  store.Lifecycle
+	Rule   string // its text
+	before Audit  // what it was made from
+	after  store.Lifecycle
 }
 
 // Plan returns the change that would cover what the audit found uncovered.
@@ -86,54 +91,55 @@ func (a Audit) Plan(days int) (Change, error) {
 	if err != nil {
 		return Change{}, &mpu.Error{Kind: mpu.Refused, Op: "add lifecycle rule", Target: a.Target.String(), Err: err}
 	}
-	return Change{Rule: rule, old: a.lifecycle, new: store.Lifecycle{Document: merged, Minimum: a.lifecycle.Minimum}}, nil
+	return Change{Rule: rule, before: a, after: store.Lifecycle{Document: merged, Minimum: a.lifecycle.Minimum}}, nil
 }
 
 // ErrChanged is returned where somebody else has written the rules in the meantime.
 var ErrChanged = errors.New("the bucket's rules have changed since they were read; look again")
 
 // Install writes a change, if the rules are still what it was made from, and reads them again to see that none is lost. It returns
-// how many there are then.
-func (c Change) Install(ctx context.Context, st *store.Store, b mpu.Bucket) (rules int, err error) {
-	fail := func(err error) (int, error) {
-		return 0, &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: b.String(), Err: err}
+// what is known of the bucket then, and whether the rule was written, which it may have been although there is an error: the
+// service took it, and what came of that could not be seen.
+func (c Change) Install(ctx context.Context, st *store.Store) (after Audit, written bool, err error) {
+	b := c.before.Target.Bucket
+	after, written, err = c.install(ctx, st, b)
+	if err != nil {
+		err = &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: b.String(), Err: err}
 	}
+	return after, written, err
+}
+
+func (c Change) install(ctx context.Context, st *store.Store, b mpu.Bucket) (Audit, bool, error) {
+	before := c.before
 	now, err := st.Lifecycle(ctx, b)
-	if err == nil && (!bytes.Equal(now.Document, c.old.Document) || now.Minimum != c.old.Minimum) {
+	if err == nil && (!bytes.Equal(now.Document, before.lifecycle.Document) || now.Minimum != before.lifecycle.Minimum) {
 		err = ErrChanged
 	}
 	if err != nil {
-		return fail(err)
-	}
-	if err := st.PutLifecycle(ctx, b, c.new); err != nil {
-		return fail(err)
-	}
-	old, err := Parse(c.old.Document)
-	if err != nil {
-		return fail(err)
+		return before, false, err
 	}
 	added, err := Parse([]byte("<LifecycleConfiguration>" + c.Rule + "</LifecycleConfiguration>"))
 	if err != nil {
-		return fail(err)
+		return before, false, err
+	}
+	if err := st.PutLifecycle(ctx, b, c.after); err != nil {
+		return before, false, err
 	}
 	// A service may take a moment before it shows what was written.
+	after := before
 	for wait := 100 * time.Millisecond; ; wait *= 2 {
-		now, err := st.Lifecycle(ctx, b)
-		if err != nil {
-			return fail(err)
+		if err := after.read(ctx, st); err != nil {
+			return before, true, err
 		}
-		have, err := Parse(now.Document)
-		switch lost := missing(old, added[0], have); {
-		case err != nil:
-			return fail(err)
+		switch lost := missing(before.Rules, added[0], after.Rules); {
 		case len(lost) == 0:
-			return len(have), nil
+			return after, true, nil
 		case wait > 10*time.Second:
-			return fail(fmt.Errorf("written, but rules %q are not there; the rules before were\n%s", lost, c.old.Document))
+			return after, true, fmt.Errorf("written, but rules %q are not there; the rules before were\n%s", lost, before.lifecycle.Document)
 		}
 		select {
 		case <-ctx.Done():
-			return fail(ctx.Err())
+			return after, true, ctx.Err()
 		case <-time.After(wait):
 		}
 	}

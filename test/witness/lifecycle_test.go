@@ -59,7 +59,7 @@ func (w *witness) lifecycle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := change.Install(t.Context(), st, b); err != nil {
+	if _, _, err := change.Install(t.Context(), st); err != nil {
 		t.Fatal(err)
 	}
 	after := look()

@@ -3,6 +3,7 @@ package sandboxtest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,12 +69,12 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := change.Install(t.Context(), st, c.Bucket)
-		if err != nil {
-			t.Fatal(err)
+		said, written, err := change.Install(t.Context(), st)
+		if err != nil || !written {
+			t.Fatal(written, err)
 		}
 		after := look()
-		if len(after.Rules) != len(before.Rules)+1 || n != len(after.Rules) || !after.Covered || after.Rule.Days != 7 || after.Overdue != 1 {
+		if len(after.Rules) != len(before.Rules)+1 || !slices.Equal(said.Rules, after.Rules) || said.Rule != after.Rule || !said.Covered || !after.Covered || after.Rule.Days != 7 || after.Overdue != 1 {
 			t.Errorf("afterwards: %+v", after)
 		}
 		document, kept := c.Sandbox.Lifecycle(service, c.Bucket.Name)
@@ -81,7 +82,7 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 			t.Errorf("of the five is left, with %q,\n%s", kept, left)
 		}
 		// The same change is not made twice: it was made from other rules.
-		if _, err := change.Install(t.Context(), st, c.Bucket); !errors.Is(err, lifecycle.ErrChanged) {
+		if _, written, err := change.Install(t.Context(), st); written || !errors.Is(err, lifecycle.ErrChanged) {
 			t.Errorf("a second time: %v", err)
 		}
 	}
@@ -94,9 +95,9 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 		t.Fatal(err)
 	}
 	c.Script(sandbox.Fault{Service: service, Op: sandbox.OpPutLifecycle, Code: "AccessDenied"})
-	_, err = change.Install(t.Context(), st, c.Bucket)
+	_, written, err := change.Install(t.Context(), st)
 	e, ok := errors.AsType[*mpu.Error](err)
-	if after, _ := c.Sandbox.Lifecycle(service, c.Bucket.Name); !ok || e.Kind != mpu.Denied || !strings.Contains(err.Error(), "Lifecycle") || !bytes.Equal(before, after) {
+	if after, _ := c.Sandbox.Lifecycle(service, c.Bucket.Name); written || !ok || e.Kind != mpu.Denied || !strings.Contains(err.Error(), "Lifecycle") || !bytes.Equal(before, after) {
 		t.Errorf("refused: %v", err)
 	}
 	if err := d.(store.LifecycleDriver).PutLifecycle(t.Context(), c.Bucket, store.Lifecycle{}); !errors.Is(err, mpu.Refused) {
