@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -49,22 +50,41 @@ func missing(out io.Writer) {
 	}
 }
 
-// tool runs a program to its end. Its peak of memory is what the kernel says then, which is at least this program's own.
+// tool runs a program to its end. Its peak of memory is what the kernel says then, which begins with what this program held when
+// it started it: so what the other says, which may be a line for each of a million uploads, is not held here.
 func tool(ctx context.Context, environ []string, path string, args ...string) (cost, error) {
 	home, err := os.MkdirTemp("", "partsweep-bench-")
 	if err != nil {
 		return cost{}, err
 	}
 	defer os.RemoveAll(home)
+	said, err := os.Create(filepath.Join(home, "said"))
+	if err != nil {
+		return cost{}, err
+	}
+	defer said.Close()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}, environ...)
+	cmd.Stdout, cmd.Stderr = said, said
 	began := time.Now()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return cost{}, fmt.Errorf("%w\n%s", err, out)
+	if err := cmd.Run(); err != nil {
+		return cost{}, fmt.Errorf("%w\n%s", err, tail(said))
 	}
 	c := cost{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		c.peak = u.Maxrss << 10
 	}
 	return c, nil
+}
+
+// tail is the end of a file.
+func tail(f *os.File) []byte {
+	const most = 4 << 10
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil
+	}
+	text := make([]byte, min(end, most))
+	n, _ := f.ReadAt(text, end-int64(len(text)))
+	return text[:n]
 }
