@@ -46,8 +46,8 @@ func (j *job) handle(u mpu.Upload) (finished bool) {
 		j.stop(errCapped)
 	default:
 		o = j.abort(o, parts, mayLand(d.Upload, parts, j.named, j.clock) || j.unproven())
-		if o.Result != mpu.ResultAborted {
-			j.aborts.Add(-1) // it counts what was aborted
+		if o.Result != mpu.ResultAborted && !o.Unconfirmed {
+			j.aborts.Add(-1) // it counts what was aborted, and what may have been
 		}
 	}
 	return
@@ -159,7 +159,7 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 		if errors.Is(err, mpu.Gone) {
 			return j.verified(a.outcome)
 		}
-		if left.Newest.After(a.seen.Newest) {
+		if left.Newest.After(a.seen.Newest) || err == nil && left.Count < a.seen.Count {
 			a.landed(left)
 		}
 		ended := round == rounds || err != nil && j.timeUp(err) || wait(j.ctx, pause) != nil
@@ -195,8 +195,13 @@ func (a *attempt) again(ctx context.Context, last error) error {
 	return nil
 }
 
-// landed counts parts that landed after the last look. What that saw went with an abort.
+// landed counts parts that landed after the last look. What that saw went with an abort: surely where there are fewer now, and
+// where the service is the vendor's own. Any other may have accepted the abort and done nothing, and then it is among these.
 func (a *attempt) landed(parts store.Parts) {
+	if a.store.Foreign() && parts.Count >= a.seen.Count {
+		a.outcome.Parts, a.outcome.Bytes = a.outcome.Parts-a.seen.Count, a.outcome.Bytes-a.seen.Bytes
+		a.outcome.BytesUnconfirmed += a.seen.Bytes
+	}
 	a.outcome.Parts, a.outcome.Bytes, a.seen = a.outcome.Parts+parts.Count, a.outcome.Bytes+parts.Bytes, parts
 }
 
@@ -215,6 +220,7 @@ func unanswered(err error) bool {
 func gone(o mpu.Outcome) mpu.Outcome {
 	o.Result = mpu.ResultGone
 	if o.Unconfirmed {
+		o = perhaps(o)
 		o.Detail += "; gone, perhaps by an abort of ours whose answer was lost"
 	} else {
 		o.Parts, o.Bytes = 0, 0
@@ -238,21 +244,27 @@ func (j *job) unseen(o mpu.Outcome, err error) mpu.Outcome {
 		o.Detail += "; could not be verified: " + err.Error()
 		return o
 	case err == nil || j.timeUp(err):
-		o.Result, o.Unconfirmed = mpu.ResultDeferred, true
+		o.Result = mpu.ResultDeferred
 	default:
-		o.Result, o.Unconfirmed = mpu.ResultFailed, true
+		o.Result = mpu.ResultFailed
 	}
+	o = perhaps(o)
 	o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(),
 		Message: "the abort was accepted, and was not seen to have worked", Err: cmp.Or(err, j.ctx.Err())}
 	return o
 }
 
-// survived is the end of an upload that was seen after aborts that were accepted.
+// perhaps counts what was seen in an upload as what its abort may have removed.
+func perhaps(o mpu.Outcome) mpu.Outcome {
+	o.Unconfirmed, o.BytesUnconfirmed = true, o.BytesUnconfirmed+o.Bytes
+	return o
+}
+
+// survived is the end of an upload that was seen after aborts that were accepted. What was in it and is not among what is left may
+// have gone with one of them.
 func survived(o mpu.Outcome, left store.Parts) mpu.Outcome {
-	// More than is left was there at first, or landed in between: the aborts may have removed that.
-	if o.Result, o.Unconfirmed = mpu.ResultFailed, o.Bytes > left.Bytes; !o.Unconfirmed {
-		o.Parts, o.Bytes = left.Count, left.Bytes
-	}
+	o.BytesUnconfirmed += max(o.Bytes-left.Bytes, 0)
+	o.Result, o.Unconfirmed, o.Parts, o.Bytes = mpu.ResultFailed, o.BytesUnconfirmed > 0, left.Count, left.Bytes
 	o.Err = &mpu.Error{Kind: mpu.Transient, Op: "verify abort", Target: o.Upload.String(),
 		Message: "the service accepts the abort and still lists the upload",
 		Hint:    "a client may still be sending parts; the next run tries again"}
@@ -266,10 +278,19 @@ func (j *job) timeUp(err error) bool { return j.ctx.Err() != nil || errors.Is(er
 func (j *job) failed(o mpu.Outcome, err error) mpu.Outcome {
 	var alive *aliveError
 	switch {
+	case errors.As(err, &alive) && o.Unconfirmed:
+		k := kept(alive.decision)
+		k.Unconfirmed, k.BytesUnconfirmed = true, o.BytesUnconfirmed+o.Bytes
+		k.Detail += "; an abort was sent before that, and its answer was lost"
+		return k
 	case errors.As(err, &alive):
 		return kept(alive.decision)
 	case errors.Is(err, mpu.Gone):
 		return gone(o)
+	case o.Unconfirmed:
+		o = perhaps(o)
+	}
+	switch {
 	case j.timeUp(err):
 		o.Result, o.Err = mpu.ResultDeferred, err
 	default:

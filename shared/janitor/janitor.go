@@ -321,7 +321,7 @@ func (j *job) record(o mpu.Outcome) {
 	switch {
 	case o.Result == mpu.ResultFailed:
 		level = slog.LevelError
-	case o.Result == mpu.ResultDeferred && o.Unconfirmed:
+	case (o.Result == mpu.ResultDeferred || o.Result == mpu.ResultKept) && o.Unconfirmed:
 		level = slog.LevelWarn // it may be gone, and then no later run will name it
 	case o.Result == mpu.ResultKept || o.Result == mpu.ResultDeferred:
 		level = slog.LevelDebug
@@ -334,6 +334,9 @@ func (j *job) record(o mpu.Outcome) {
 		}
 		if o.Unconfirmed {
 			attrs = append(attrs, slog.Bool("unconfirmed", true))
+		}
+		if o.BytesUnconfirmed > 0 {
+			attrs = append(attrs, slog.Int64("bytesUnconfirmed", o.BytesUnconfirmed))
 		}
 		if o.Err != nil {
 			attrs = append(attrs, slog.String("error", o.Err.Error()))

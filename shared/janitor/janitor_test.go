@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -207,6 +208,27 @@ func TestPlanAbortsNothing(t *testing.T) {
 	}
 }
 
+// The plan of a rest begins where it is told to, and has each upload once, whoever's service it is.
+func TestPlanOfARest(t *testing.T) {
+	for _, foreign := range []bool{false, true} {
+		d := &balky{Memory: &storetest.Memory{PageSize: 2}, foreign: foreign}
+		for i := range 7 {
+			d.Add(upload(fmt.Sprint("k", i), "u", 72*time.Hour), part(9, 72*time.Hour))
+		}
+		j := janitorOver(d.Memory)
+		j.Open = func(mpu.Bucket) (*store.Store, error) { return store.New(d), nil }
+		j.Apply = false
+		var got []string
+		var mu sync.Mutex
+		j.Outcome = func(o mpu.Outcome) { mu.Lock(); defer mu.Unlock(); got = append(got, o.Upload.Key) }
+		r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d&after=k2,u")})
+		slices.Sort(got)
+		if want := []string{"k3", "k4", "k5", "k6"}; !slices.Equal(got, want) || r.Totals.Planned != 4 || r.Err() != nil {
+			t.Errorf("foreign %v: %q, want %q; %+v", foreign, got, want, r.Totals)
+		}
+	}
+}
+
 func TestAbortIsVerifiedWhilePartsMayLand(t *testing.T) {
 	event := "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z"
 	landing := func(n int) (*storetest.Memory, *Report) {
@@ -265,7 +287,7 @@ func TestAbortThatIsNotSeenToHaveWorked(t *testing.T) {
 			u := upload("k", "u", 2*time.Hour)
 			m.Add(u, part(10, 90*time.Minute))
 			for range rounds {
-				m.Land(u, part(10, 90*time.Minute)) // what it does is nothing
+				m.Land(u, part(10, 90*time.Minute)) // just like the one before, as if the abort had done nothing
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -299,6 +321,97 @@ func TestAbortThatIsNotSeenToHaveWorked(t *testing.T) {
 			}
 			if !strings.Contains(log.String(), `"target":"`+u.String()) {
 				t.Errorf("the log does not name it: %s", &log)
+			}
+		})
+	}
+}
+
+// A balky driver's first aborts do nothing, or are carried out and their answers lost.
+type balky struct {
+	*storetest.Memory
+	foreign    bool
+	idle, lost int
+	then       []storetest.MemoryPart // what comes on top of what is there, one behind each idle abort
+	u          mpu.Upload
+	parts      []storetest.MemoryPart
+}
+
+func (b *balky) Foreign() bool { return b.foreign }
+
+func (b *balky) AbortUpload(ctx context.Context, u mpu.Upload) error {
+	switch {
+	case b.idle > 0:
+		b.parts, b.then = append(b.parts, b.then[0]), b.then[1:]
+		b.Add(b.u, b.parts...)
+		b.idle--
+		return nil
+	case b.lost > 0:
+		b.lost--
+		b.Memory.AbortUpload(ctx, u)
+		return &mpu.Error{Kind: mpu.Transient, Op: "abort upload", Message: "cut"}
+	}
+	return b.Memory.AbortUpload(ctx, u)
+}
+
+// What is reported freed is never more than was, and with what is unconfirmed never less, whatever an abort did in truth.
+func TestBytesAreBoundedFromBothSides(t *testing.T) {
+	first := part(10, 90*time.Minute)
+	landed := func(bytes ...int64) (parts []storetest.MemoryPart) {
+		for i, n := range bytes {
+			parts = append(parts, storetest.MemoryPart{Bytes: n, Modified: now.Add(time.Duration(i) * time.Second)})
+		}
+		return parts
+	}
+	for _, tt := range []struct {
+		name               string
+		driver             balky
+		land               []storetest.MemoryPart // behind the aborts that are carried out
+		parts              []storetest.MemoryPart
+		want               mpu.Result
+		freed, unconfirmed int64
+		removed            int64 // in truth
+	}{
+		{"another service's abort does nothing, and a part lands", balky{foreign: true, idle: 1, then: landed(5)}, nil, nil, mpu.ResultAborted, 15, 10, 15},
+		{"two do nothing", balky{foreign: true, idle: 2, then: landed(5, 5)}, nil, nil, mpu.ResultAborted, 20, 25, 20},
+		{"another service's abort works, and a part lands", balky{foreign: true}, landed(5), nil, mpu.ResultAborted, 5, 10, 15},
+		{"the same, of two parts", balky{foreign: true}, landed(5), []storetest.MemoryPart{first, first}, mpu.ResultAborted, 25, 0, 25},
+		{"the vendor's own works, and a part lands", balky{}, landed(5), nil, mpu.ResultAborted, 15, 0, 15},
+		{"parts land behind all of them", balky{}, landed(5, 50, 500), nil, mpu.ResultFailed, 0, 65, 65},
+		{"smaller and smaller ones", balky{}, landed(500, 50, 5), nil, mpu.ResultFailed, 0, 560, 560},
+		{"the answer is lost, and a part lands", balky{lost: 1}, landed(5), nil, mpu.ResultKept, 0, 10, 10},
+		{"the answer is lost", balky{lost: 1}, nil, nil, mpu.ResultGone, 0, 10, 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			u := upload("k", "u", 2*time.Hour)
+			d := tt.driver
+			d.Memory, d.u, d.parts = &storetest.Memory{}, u, tt.parts
+			if d.parts == nil {
+				d.parts = []storetest.MemoryPart{first}
+			}
+			d.Add(u, d.parts...)
+			for _, p := range tt.land {
+				d.Land(u, p)
+			}
+			var log bytes.Buffer
+			j := janitorOver(d.Memory)
+			j.Open = func(mpu.Bucket) (*store.Store, error) {
+				return store.New(&d, store.Retry(4, time.Nanosecond, time.Nanosecond)), nil
+			}
+			j.Log = slog.New(slog.NewJSONHandler(&log, nil))
+			var got mpu.Outcome
+			j.Outcome = func(o mpu.Outcome) { got = o }
+			r := j.Run(t.Context(), []Task{task(t, "s3://media/k?uploadId=u&before=2026-11-21T11:00:00Z")})
+			if got.Result != tt.want || r.Totals.BytesFreed != tt.freed || r.Totals.BytesUnconfirmed != tt.unconfirmed {
+				t.Errorf("%s, freed %d, unconfirmed %d; want %s, %d and %d", got.Result, r.Totals.BytesFreed, r.Totals.BytesUnconfirmed, tt.want, tt.freed, tt.unconfirmed)
+			}
+			if tt.freed > tt.removed || tt.freed+tt.unconfirmed < tt.removed {
+				t.Errorf("%d bytes were removed, and the bounds are %d and %d", tt.removed, tt.freed, tt.freed+tt.unconfirmed)
+			}
+			if !strings.Contains(log.String(), u.String()) {
+				t.Errorf("the log does not name it: %s", &log)
+			}
+			if note := strings.Contains(fmt.Sprint(r.Notes), "bytes more may have been freed"); note != (tt.unconfirmed > 0) {
+				t.Errorf("notes %q", r.Notes)
 			}
 		})
 	}

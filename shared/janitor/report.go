@@ -60,9 +60,8 @@ type Totals struct {
 	Deferred     int   `json:"deferred"`
 	BytesFreed   int64 `json:"bytesFreed"`   // in the parts of the aborted
 	BytesPlanned int64 `json:"bytesPlanned"` // in the parts of the planned
-	// BytesUnconfirmed are in the parts of those that were not reported aborted although an abort was sent, because its
-	// answer was lost, or because it was not seen to have worked. What was freed is at least BytesFreed, and at most this
-	// much more.
+	// BytesUnconfirmed were in parts that an abort may have removed, but that is not known: its answer was lost, or it was
+	// not seen to have worked. What was freed is at least BytesFreed, and at most this much more.
 	BytesUnconfirmed int64              `json:"bytesUnconfirmed,omitempty"`
 	KeptBy           map[mpu.Reason]int `json:"keptBy,omitempty"`
 	OldestKept       time.Time          `json:"oldestKept,omitzero"` // when the oldest of the kept was initiated
@@ -100,9 +99,7 @@ func exampleOf(o mpu.Outcome) Example {
 
 func (t *Totals) add(o mpu.Outcome) {
 	t.Found++
-	if o.Unconfirmed {
-		t.BytesUnconfirmed += o.Bytes
-	}
+	t.BytesUnconfirmed += o.BytesUnconfirmed
 	switch o.Result {
 	case mpu.ResultAborted:
 		t.Aborted++

@@ -22,7 +22,7 @@ func (j *job) sweep() {
 		before := j.aborted.Load()
 		place, err := j.pass(after)
 		j.passes++
-		helped := j.aborted.Load() > before || foreign && !after.IsZero()
+		helped := j.aborted.Load() > before || foreign && !after.IsZero() && j.apply // a plan would count all of it again
 		if err == nil && helped && (foreign || place.incomplete != "") && j.failures.few() {
 			if foreign {
 				after = mpu.Marker{} // not every service finds its way back to a marker whose upload is gone

@@ -53,18 +53,20 @@ const (
 // if Result is ResultAborted. Verified says that the service, asked afterwards, no longer knew it: an accepted abort
 // alone proves nothing. Unconfirmed says that an abort of it was sent which Result does not count: its answer never came, or
 // the service accepted it and was not seen to have carried it out. The bytes may have come back by that, or the client may have
-// finished the upload at that very moment, or nothing has happened at all.
+// finished the upload at that very moment, or nothing has happened at all. BytesUnconfirmed are those that aborts may have
+// removed beyond what came back for sure.
 type Outcome struct {
-	Upload      Upload
-	Result      Result
-	Reason      Reason
-	Detail      string
-	Verified    bool
-	Unconfirmed bool
-	Inspected   bool // its parts were looked at; without that, Parts and Bytes are 0 and mean nothing
-	Parts       int
-	Bytes       int64
-	LastActive  time.Time // the latest sign of life that was seen, zero for none
-	Before      time.Time // the cutoff that it was judged by
-	Err         error
+	Upload           Upload
+	Result           Result
+	Reason           Reason
+	Detail           string
+	Verified         bool
+	Unconfirmed      bool
+	Inspected        bool // its parts were looked at; without that, Parts and Bytes are 0 and mean nothing
+	BytesUnconfirmed int64
+	Parts            int
+	Bytes            int64
+	LastActive       time.Time // the latest sign of life that was seen, zero for none
+	Before           time.Time // the cutoff that it was judged by
+	Err              error
 }

@@ -18,6 +18,7 @@ func (c *claims) Enabled(_ context.Context, level slog.Level) bool { return leve
 func (c *claims) Handle(_ context.Context, r slog.Record) error {
 	var target string
 	var bytes int64
+	var perhaps int64
 	var unconfirmed bool
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
@@ -25,6 +26,8 @@ func (c *claims) Handle(_ context.Context, r slog.Record) error {
 			target = a.Value.String()
 		case "bytes":
 			bytes = a.Value.Int64()
+		case "bytesUnconfirmed":
+			perhaps = a.Value.Int64()
 		case "unconfirmed":
 			unconfirmed = a.Value.Bool()
 		}
@@ -39,7 +42,7 @@ func (c *claims) Handle(_ context.Context, r slog.Record) error {
 		return nil
 	}
 	n := nameOf(mpu.Upload{Bucket: request.Bucket, Key: request.Key, UploadID: request.UploadID})
-	c.truth.claim(n, mpu.Result(r.Message), bytes, unconfirmed)
+	c.truth.claim(n, mpu.Result(r.Message), bytes, unconfirmed, perhaps)
 	return nil
 }
 

@@ -54,7 +54,6 @@ type simulation struct {
 
 	mu     sync.Mutex
 	dice   *rand.Rand // of the faults, and of deadlines
-	late   []*order   // of runs that met their deadline, in this step
 	count  counts
 	totals janitor.Totals
 	failed map[string]int // runs that said that something is left to do, and what
@@ -183,6 +182,7 @@ func (s *simulation) fault() (remove func()) {
 	one(3, sandbox.Fault{Code: "InternalError"})
 	one(10, sandbox.Fault{Latency: 3 * time.Millisecond})
 	one(10, sandbox.Fault{LandPart: 7, Op: sandbox.OpAbort})
+	one(5, sandbox.Fault{LandPart: 7, CutAfter: true, Op: sandbox.OpAbort})
 	return func() {
 		for _, remove := range removes {
 			remove()
@@ -199,8 +199,6 @@ func (s *simulation) advance(ctx context.Context, r *rand.Rand, step int) error 
 	at := time.Duration(step) * s.step
 	s.now.Store(int64(at))
 	s.landings.Store(0)
-	late := s.takeLate()
-	defer s.truth.end(late...)
 	n, _ := slices.BinarySearchFunc(s.plan.acts, at, func(a act, at time.Duration) int {
 		if a.at <= at {
 			return -1
@@ -320,6 +318,7 @@ func (s *simulation) handle(ctx context.Context, event []byte, counter *int) {
 		orders = append(orders, s.order(run, item.Request))
 	}
 	s.truth.begin(orders...)
+	defer s.truth.end(orders...)
 	ctx, cancel := s.deadline(context.WithValue(ctx, runKey{}, run))
 	defer cancel()
 	j := janitor.Janitor{
@@ -328,19 +327,14 @@ func (s *simulation) handle(ctx context.Context, event []byte, counter *int) {
 		Log: slog.New(&claims{truth: s.truth}),
 	}
 	report := j.Run(ctx, tasks)
-	cut := ctx.Err() != nil
-	if !cut {
-		s.truth.end(orders...)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*counter++
-	if cut {
-		s.count.deadlines++
-		s.late = append(s.late, orders...) // what it sent last may still be on its way
-	}
 	s.totals.Add(report.Totals)
 	if err := report.Err(); err != nil {
+		if _, hurried := ctx.Deadline(); hurried {
+			s.count.deadlines++
+		}
 		s.count.refused++
 		s.failed[firstWords(err)]++
 	}
@@ -358,15 +352,6 @@ func (s *simulation) deadline(ctx context.Context) (context.Context, context.Can
 }
 
 const mostTime = 100 * time.Millisecond
-
-// takeLate returns the orders whose runs met their deadline in the step before. What those sent has arrived in this one.
-func (s *simulation) takeLate() []*order {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	late := s.late
-	s.late = nil
-	return late
-}
 
 // order is what a request covers and since when, worked out here from what the README says.
 func (s *simulation) order(run string, r mpu.Request) *order {

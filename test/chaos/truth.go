@@ -53,13 +53,14 @@ type order struct {
 type truth struct {
 	mu     sync.Mutex
 	facts  map[name]*fact
-	orders map[*order]bool
+	orders map[string][]*order // of every run that ever was: what it sent last may arrive when it has ended
+	active map[*order]bool
 	wrong  []string
 	races  int
 }
 
 func newTruth() *truth {
-	return &truth{facts: map[name]*fact{}, orders: map[*order]bool{}}
+	return &truth{facts: map[name]*fact{}, orders: map[string][]*order{}, active: map[*order]bool{}}
 }
 
 // observe takes in what happened to an upload.
@@ -92,6 +93,8 @@ func (t *truth) judge(n name, f *fact, h sandbox.Happening) {
 	switch {
 	case f.aborted > 1: // its parts are gone already; what landed behind that goes too
 		f.raced += max(h.Bytes-seen.bytes, 0)
+	case before.IsZero():
+		t.fault("%+v was aborted by %s, which had no order that covers it", n, h.By)
 	case !looked:
 		t.fault("%+v was aborted without a look at its parts", n)
 	case !seen.active.Before(before):
@@ -104,19 +107,19 @@ func (t *truth) judge(n name, f *fact, h sandbox.Happening) {
 
 // cutoff returns the latest cutoff of a run's orders that cover an upload, the zero time if there are none.
 func (t *truth) cutoff(n name, run string) (latest time.Time) {
-	for o := range t.orders {
-		if o.run == run && o.covers(n) && o.before.After(latest) {
+	for _, o := range t.orders[run] {
+		if o.covers(n) && o.before.After(latest) {
 			latest = o.before
 		}
 	}
 	return latest
 }
 
-// covered counts the orders that cover an upload.
+// covered counts the orders being worked off that cover an upload.
 func (t *truth) covered(n name) (count int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for o := range t.orders {
+	for o := range t.active {
 		if o.covers(n) {
 			count++
 		}
@@ -128,7 +131,8 @@ func (t *truth) begin(orders ...*order) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, o := range orders {
-		t.orders[o] = true
+		t.orders[o.run] = append(t.orders[o.run], o)
+		t.active[o] = true
 	}
 }
 
@@ -136,24 +140,26 @@ func (t *truth) end(orders ...*order) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, o := range orders {
-		delete(t.orders, o)
+		delete(t.active, o)
 	}
 }
 
 // claim takes in what partsweep says of one upload.
-func (t *truth) claim(n name, result mpu.Result, bytes int64, unconfirmed bool) {
+func (t *truth) claim(n name, result mpu.Result, bytes int64, unconfirmed bool, perhaps int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.facts[n]
 	switch {
 	case f == nil:
 		t.fault("partsweep speaks of %+v, which never was", n)
+		return
 	case result == mpu.ResultAborted:
 		f.claims++
 		f.claimed += bytes
-	case unconfirmed:
+	}
+	if unconfirmed || perhaps > 0 {
 		f.maybes++
-		f.maybe += bytes
+		f.maybe += perhaps
 	}
 }
 
