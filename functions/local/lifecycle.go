@@ -45,7 +45,7 @@ days than your longest upload takes.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args) },
 	}
 	cmd.Flags().BoolVar(&a.install, "install", false, "add a rule where none covers all uploads")
-	cmd.Flags().Var(&number{&a.days, 1, "d"}, "days", "how many `DAYS` after its beginning the rule aborts an upload")
+	cmd.Flags().Var(&number{value: &a.days, least: 1, unit: "d"}, "days", "how many `DAYS` after its beginning the rule aborts an upload")
 	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "write the rule without asking")
 	cmd.Flags().BoolVarP(&a.quiet, "quiet", "q", false, "name only buckets that are not covered, or whose rule is ignored")
 	return cmd
@@ -226,7 +226,7 @@ type auditJSON struct {
 	Oldest  time.Time `json:"oldest,omitzero"`
 	Overdue int       `json:"overdue"`
 	Said    []string  `json:"said"`            // the same in words
-	Added   string    `json:"added,omitempty"` // the rule that was written, as it was sent; the rest is what is known since
+	Added   string    `json:"added,omitempty"` // the rule that was written, as it was sent; the rules are those that are there since
 }
 
 func newAuditJSON(a lifecycle.Audit, added string) auditJSON {

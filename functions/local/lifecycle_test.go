@@ -74,6 +74,13 @@ func TestLifecycleJSONSaysWhatWasWritten(t *testing.T) {
 		t.Errorf("written, and not to be read: %+v\n%s\n%s", a, errs, document())
 	}
 	undo()
+	// People are told so too.
+	w.SetLifecycle(sandbox.S3, "media-in", sandboxtest.FiveRules(sandbox.S3), "")
+	undo = w.Script(sandbox.Fault{Service: sandbox.S3, Op: sandbox.OpGetLifecycle, Skip: 2, Code: "AccessDenied"})
+	if exit, _, errs := invoke(t, environ, "lifecycle", "--install", "--yes", "s3://media-in"); exit != 1 || !strings.Contains(errs, "written, and could not be read back") {
+		t.Errorf("exit %d: %s", exit, errs)
+	}
+	undo()
 	w.SetLifecycle(sandbox.S3, "media-in", sandboxtest.FiveRules(sandbox.S3), "")
 	a, errs := lifecycle(0, "--install", "--yes", "--days", "9")
 	if a.Added == "" || !bytes.Contains(document(), []byte(a.Added)) || !a.Covered || a.Rules != 6 || a.Days != 9 || !strings.Contains(strings.Join(a.Said, "\n"), "9 days") {

@@ -177,7 +177,7 @@ func inWorld(t *testing.T, more int) (*world, []string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	w.addMany(more)
+	w.addMany(t.Context(), more)
 	return w, w.settings()
 }
 

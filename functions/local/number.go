@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// A number is the value of a flag: a whole number, not below the least, perhaps with its unit behind it.
+// A number is the value of a flag: a whole number, not below the least, nor above the most unless that is 0, perhaps with its unit
+// behind it.
 type number struct {
 	value *int
 	least int
+	most  int
 	unit  string
 }
 
@@ -24,8 +26,11 @@ func (n *number) String() string {
 // Set reads the number.
 func (n *number) Set(text string) error {
 	v, err := strconv.Atoi(strings.TrimSuffix(text, n.unit))
-	if err != nil || v < n.least {
+	switch {
+	case err != nil || v < n.least:
 		return fmt.Errorf("write a whole number, at least %d", n.least)
+	case n.most > 0 && v > n.most:
+		return fmt.Errorf("write a whole number, at most %d", n.most)
 	}
 	*n.value = v
 	return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/partsweep/partsweep/shared/handler"
+	"github.com/partsweep/partsweep/shared/page"
 )
 
 func (c *console) sandboxCommand() *cobra.Command {
@@ -31,7 +32,7 @@ partsweep acts on them. No account is needed, and nothing leaves this machine. T
 		RunE: func(cmd *cobra.Command, args []string) error { return c.sandbox(cmd.Context(), more, args) },
 	}
 	cmd.Flags().SetInterspersed(false) // what stands behind the command is the command's
-	cmd.Flags().Var(&number{value: &more}, "uploads", "put so `MANY` more abandoned uploads into s3://media-in")
+	cmd.Flags().Var(&number{value: &more, most: mostMore}, "uploads", "put so `MANY` more abandoned uploads into s3://media-in")
 	return cmd
 }
 
@@ -42,7 +43,10 @@ func (c *console) sandbox(ctx context.Context, more int, args []string) error {
 		return err
 	}
 	defer w.Close()
-	w.addMany(more)
+	if more >= 100_000 {
+		fmt.Fprintf(c.err, "Putting %s uploads into the sandbox.\n", page.Count(more))
+	}
+	w.addMany(c.stop, more)
 	bin, err := selfOnPath()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -30,12 +31,19 @@ func (w *world) addRules() {
 	}
 }
 
-// addMany leaves as many uploads more in the bucket on S3 as are asked for, of all ages and sizes. One in twenty is alive.
-func (w *world) addMany(n int) {
+// mostMore bounds what is put into the sandbox: each takes about 1 KB of memory.
+const mostMore = 1_000_000
+
+// addMany leaves as many uploads more in the bucket on S3 as are asked for, of all ages and sizes, as long as stop is not done. One
+// in twenty is alive.
+func (w *world) addMany(stop context.Context, n int) {
 	const seed = 20261103 // the same ones every time
 	r := rand.New(rand.NewPCG(seed, seed))
 	folders := []string{"raw/2025/", "raw/2026/", "proxies/", "masters/", "tmp/", "audio/", ""}
 	for i := range n {
+		if stop.Err() != nil {
+			return
+		}
 		days := 2 + r.ExpFloat64()*60
 		begun := w.days.tick.Add(-time.Duration(days * float64(24*time.Hour)))
 		parts := make([]sandbox.Part, r.IntN(12))

@@ -98,13 +98,12 @@ func (a Audit) Plan(days int) (Change, error) {
 var ErrChanged = errors.New("the bucket's rules have changed since they were read; look again")
 
 // Install writes a change, if the rules are still what it was made from, and reads them again to see that none is lost. It returns
-// what is known of the bucket then, and whether the rule was written, which it may have been although there is an error: the
-// service took it, and what came of that could not be seen.
+// what is known of the bucket's rules then, and whether ours is known to have been written, which it may be although there is an
+// error: what came of it could not be seen.
 func (c Change) Install(ctx context.Context, st *store.Store) (after Audit, written bool, err error) {
-	b := c.before.Target.Bucket
-	after, written, err = c.install(ctx, st, b)
+	after, written, err = c.install(ctx, st, c.before.Target.Bucket)
 	if err != nil {
-		err = &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: b.String(), Err: err}
+		err = &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: c.before.Target.Bucket.String(), Err: err}
 	}
 	return after, written, err
 }
@@ -122,24 +121,36 @@ func (c Change) install(ctx context.Context, st *store.Store, b mpu.Bucket) (Aud
 	if err != nil {
 		return before, false, err
 	}
-	if err := st.PutLifecycle(ctx, b, c.after); err != nil {
-		return before, false, err
+	putErr := st.PutLifecycle(ctx, b, c.after)
+	if putErr != nil && !errors.Is(putErr, mpu.Transient) {
+		return before, false, putErr
 	}
-	// A service may take a moment before it shows what was written.
 	after := before
+	lost, err := after.readBack(ctx, st, before.Rules, added[0])
+	switch {
+	case err == nil && len(lost) == 0: // be it that only the answer was lost
+		return after, true, nil
+	case putErr != nil:
+		return before, false, fmt.Errorf("it may have been written all the same: %w", putErr)
+	case err != nil:
+		return before, true, fmt.Errorf("written, and could not be read back: %w", err)
+	}
+	return after, true, fmt.Errorf("written, but rules %q are not there; the rules before were\n%s", lost, before.lifecycle.Document)
+}
+
+// readBack reads the rules until none that should be there is lost, or for some seconds: a service may take a moment before it shows
+// what was written.
+func (a *Audit) readBack(ctx context.Context, st *store.Store, old []Rule, added Rule) (lost []string, err error) {
 	for wait := 100 * time.Millisecond; ; wait *= 2 {
-		if err := after.read(ctx, st); err != nil {
-			return before, true, err
+		if err := a.read(ctx, st); err != nil {
+			return nil, err
 		}
-		switch lost := missing(before.Rules, added[0], after.Rules); {
-		case len(lost) == 0:
-			return after, true, nil
-		case wait > 10*time.Second:
-			return after, true, fmt.Errorf("written, but rules %q are not there; the rules before were\n%s", lost, before.lifecycle.Document)
+		if lost = missing(old, added, a.Rules); len(lost) == 0 || wait > 10*time.Second {
+			return lost, nil
 		}
 		select {
 		case <-ctx.Done():
-			return after, true, ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(wait):
 		}
 	}

@@ -94,11 +94,39 @@ func Lifecycle(t *testing.T, service sandbox.Service, open Open) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Script(sandbox.Fault{Service: service, Op: sandbox.OpPutLifecycle, Code: "AccessDenied"})
+	undo := c.Script(sandbox.Fault{Service: service, Op: sandbox.OpPutLifecycle, Code: "AccessDenied"})
 	_, written, err := change.Install(t.Context(), st)
 	e, ok := errors.AsType[*mpu.Error](err)
 	if after, _ := c.Sandbox.Lifecycle(service, c.Bucket.Name); written || !ok || e.Kind != mpu.Denied || !strings.Contains(err.Error(), "Lifecycle") || !bytes.Equal(before, after) {
 		t.Errorf("refused: %v", err)
+	}
+	undo()
+	for _, tt := range []struct {
+		name          string
+		put           sandbox.Fault
+		there, unread bool
+		want          string
+	}{
+		{"it is written, and the answer is lost", sandbox.Fault{CutAfter: true}, true, false, ""},
+		{"it is not, and nobody knows", sandbox.Fault{Cut: true}, false, true, "may have been written"},
+	} {
+		c.SetLifecycle(service, c.Bucket.Name, FiveRules(service), "")
+		change, err := look().Plan(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tt.put.Service, tt.put.Op = service, sandbox.OpPutLifecycle
+		undo := []func(){c.Script(tt.put)}
+		if tt.unread {
+			undo = append(undo, c.Script(sandbox.Fault{Service: service, Op: sandbox.OpGetLifecycle, Skip: 1, Code: "AccessDenied"}))
+		}
+		after, written, err := change.Install(t.Context(), st)
+		if written != tt.there || written != (len(after.Rules) == 6) || (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: written %v, %d rules, %v", tt.name, written, len(after.Rules), err)
+		}
+		for _, f := range undo {
+			f()
+		}
 	}
 	if err := d.(store.LifecycleDriver).PutLifecycle(t.Context(), c.Bucket, store.Lifecycle{}); !errors.Is(err, mpu.Refused) {
 		t.Errorf("an empty document: %v", err)
