@@ -98,7 +98,7 @@ func TestInterruptedWhileReading(t *testing.T) {
 		var out bytes.Buffer
 		began := time.Now()
 		c := &console{in: never{}, out: &out, err: &out, environ: environ}
-		if exit := c.run(t.Context(), []string{command, "-"}); exit != 130 || time.Since(began) > 20*time.Second {
+		if exit := c.run(t.Context(), []string{command, "-"}); exit != 130 || time.Since(began) > 20*time.Second || !strings.Contains(out.String(), "nothing was done") {
 			t.Errorf("%s: exit %d after %s\n%s", command, exit, time.Since(began), &out)
 		}
 	}

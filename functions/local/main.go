@@ -270,7 +270,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // the first.
 func (c *console) requests(args []string) ([]mpu.Request, error) {
 	if len(args) == 0 {
-		return nil, usage(errors.New("a request is missing"), "write one, as in 's3://videos?olderThan=7d'")
+		return nil, usage(errors.New("a request is missing"), "write one, as in the examples of --help")
 	}
 	var all []mpu.Request
 	for _, arg := range args {

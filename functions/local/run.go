@@ -126,6 +126,9 @@ func (c *console) readFile(name string, most int64, hint string) ([]byte, error)
 		in = f
 	}
 	text, err := interruptibly(c, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, most+1)) })
+	if c.stop.Err() != nil {
+		return nil, errors.New("interrupted; nothing was done")
+	}
 	if err == nil && int64(len(text)) > most {
 		err = fmt.Errorf("it is larger than %d bytes", most)
 	}

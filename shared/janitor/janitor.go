@@ -250,7 +250,7 @@ func (r *run) do(task int, t Task) {
 	}
 	j := r.job(task, t, st)
 	if asked := t.Request.At(r.clock).Before; !j.named && !asked.IsZero() && j.before.Before(asked) {
-		r.report.Note(fmt.Sprintf("%s: held to the minimum age, %s (the setting MIN_AGE)", t.Request, mpu.FormatAge(r.minAge())))
+		r.report.Note(fmt.Sprintf("%s: held to the minimum age, %s (PARTSWEEP_MIN_AGE)", t.Request, mpu.FormatAge(r.minAge())))
 	}
 	defer j.stop(nil)
 	j.log().Info("request", "request", t.Request.String(), "before", j.before, "apply", j.apply)

@@ -34,7 +34,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+	if len(os.Args) > 1 && slices.Contains([]string{"serve", "bare", "naive"}, os.Args[1]) {
 		if err := role(os.Args[1], os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -46,13 +46,21 @@ func main() {
 	flag.IntVar(&c.uploads, "uploads", 50_000, "uploads of plan, capped, inspected and peers-plan; a million takes five minutes a round of capped and inspected")
 	only := flag.String("only", "", "measurements, with commas between them, of "+strings.Join(c.names(), ", ")+"; default all but those of peers")
 	flag.Parse()
-	if err := c.check(*only, flag.Args()); err != nil {
+	set := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	if err := c.check(*only, set, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := c.run(ctx, os.Stdout)
+	if err != nil { // of a Ctrl-C the contestants hear too, and perhaps sooner
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "bench: interrupted")
@@ -71,24 +79,36 @@ func (c config) names() []string {
 	return names
 }
 
-// check takes in what was typed.
-func (c *config) check(only string, rest []string) error {
+// mostUploads is ten times what the README has; the keys have nine digits.
+const mostUploads = 10_000_000
+
+// check takes in what was typed; set are the flags that were.
+func (c *config) check(only string, set map[string]bool, rest []string) error {
 	switch {
 	case len(rest) > 0:
-		return fmt.Errorf("unexpected %q", rest[0])
+		return fmt.Errorf("unexpected %q; measurements are named with -only", rest[0])
 	case c.rounds < 1:
 		return fmt.Errorf("-rounds %d: at least one", c.rounds)
 	case c.uploads < 1000:
 		return fmt.Errorf("-uploads %d: at least 1,000", c.uploads)
+	case c.uploads > mostUploads:
+		return fmt.Errorf("-uploads %d: at most %s", c.uploads, count(mostUploads))
+	case only == "" && set["only"]:
+		return fmt.Errorf("-only names nothing: there are %s", strings.Join(c.names(), ", "))
 	case only == "":
 		return nil
 	}
+	heeded := false
 	for name := range strings.SplitSeq(only, ",") {
 		name = strings.TrimSpace(name)
 		if !slices.Contains(c.names(), name) {
 			return fmt.Errorf("-only %q: there are %s", name, strings.Join(c.names(), ", "))
 		}
 		c.only = append(c.only, name)
+		heeded = heeded || slices.Contains([]string{"plan", "capped", "inspected", "peers-plan"}, name)
+	}
+	if set["uploads"] && !heeded {
+		return fmt.Errorf("-uploads is of plan, capped, inspected and peers-plan; the others have their own numbers")
 	}
 	return nil
 }
@@ -288,6 +308,7 @@ func (c config) measure(ctx context.Context, b *bench, m measurement, out io.Wri
 		for k := range m.contestants {
 			i := (round + k) % len(m.contestants) // none is always the first
 			who := m.contestants[i]
+			say("%s: round %d of %d, %s", m.name, round+1, c.rounds, who.name)
 			if err := b.reset(m.load); err != nil {
 				return err
 			}
@@ -304,6 +325,7 @@ func (c config) measure(ctx context.Context, b *bench, m measurement, out io.Wri
 			costs[i] = append(costs[i], one)
 		}
 	}
+	say("")
 	fmt.Fprintf(out, "%s: %s; medians of %d\n", m.name, m.what, c.rounds)
 	fmt.Fprintf(out, "  %-10s %8s %10s %8s %12s %8s %10s %10s %10s\n", "", "wall s", "requests", "CPU s", "us/request", "peak MB", "503s", "wall", "CPU")
 	first := costs[0]
@@ -337,6 +359,13 @@ func (m measurement) check(s stats) error {
 		return fmt.Errorf("%d uploads were looked into, of %d", s.Parts, total)
 	}
 	return nil
+}
+
+// say tells a person who sits there what goes on, in one line that the next one takes the place of.
+func say(format string, args ...any) {
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		fmt.Fprintf(os.Stderr, "\r\x1b[K"+format, args...)
+	}
 }
 
 // remark prints what only some measurements have.
