@@ -45,7 +45,7 @@ type Example struct {
 	Upload string     `json:"upload"` // in the notation
 	Reason mpu.Reason `json:"reason"`
 	Detail string     `json:"detail"`
-	Bytes  int64      `json:"bytes"`
+	Bytes  *int64     `json:"bytes,omitempty"` // in its parts; nil where nobody has looked
 }
 
 // Totals count what became of uploads. Found is the sum of the others.
@@ -94,7 +94,11 @@ func (r *Report) record(task int, o mpu.Outcome) {
 }
 
 func exampleOf(o mpu.Outcome) Example {
-	return Example{Upload: o.Upload.String(), Reason: o.Reason, Detail: o.Detail, Bytes: o.Bytes}
+	e := Example{Upload: o.Upload.String(), Reason: o.Reason, Detail: o.Detail}
+	if o.Inspected {
+		e.Bytes = new(o.Bytes) // a copy: the outcome itself stays off the heap
+	}
+	return e
 }
 
 func (t *Totals) add(o mpu.Outcome) {

@@ -93,6 +93,8 @@ func TestInvokeSelfHidesItsSecrets(t *testing.T) {
 			`{"Code":"SignatureDoesNotMatch","Message":"server CanonicalRequest is ` + secrets + `","RequestID":"R1"}`,
 			`{"Response":{"RequestId":"R1","Error":{"Code":"AuthFailure.SignatureFailure","Message":"` + secrets + `"}}}`,
 			`<html>` + secrets,
+			`{"Code":"X","Message":"` + strings.Repeat(`many\u0007\n words `, 1000) + `","RequestID":"a b"}`,
+			`{"Response":{"RequestId":"a b","Error":{"Code":"X","Message":"` + strings.Repeat(`many\u0007\n words `, 1000) + `"}}}`,
 		} {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
@@ -103,6 +105,9 @@ func TestInvokeSelfHidesItsSecrets(t *testing.T) {
 			s.Close()
 			if err == nil || strings.Contains(err.Error(), self.Credentials.SessionToken) || strings.Contains(err.Error(), self.Credentials.SecretAccessKey) {
 				t.Errorf("%s says %v to %s", p.name, err, answer)
+			}
+			if text := fmt.Sprint(err); len(text) > 600 || strings.ContainsAny(text, "\a\n") || strings.Contains(text, "a b") {
+				t.Errorf("%s says %q", p.name, text)
 			}
 		}
 	}
