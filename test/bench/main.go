@@ -173,8 +173,8 @@ type measurement struct {
 
 // What the function has in flight, and so has bare: with all of a CPU, and with the share that 128 MB have.
 const (
-	workers      = 384
-	fewerWorkers = 96
+	workers      = 320
+	fewerWorkers = 80
 )
 
 func ours(event string, confined bool, settings ...string) contestant {
