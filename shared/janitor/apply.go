@@ -159,7 +159,7 @@ func (j *job) abort(o mpu.Outcome, seen store.Parts, verify bool) mpu.Outcome {
 		if errors.Is(err, mpu.Gone) {
 			return j.verified(a.outcome)
 		}
-		if left.Newest.After(a.seen.Newest) || err == nil && left.Count < a.seen.Count {
+		if err == nil && (left.Newest.After(a.seen.Newest) || left.Count < a.seen.Count) {
 			a.landed(left)
 		}
 		ended := round == rounds || err != nil && j.timeUp(err) || wait(j.ctx, pause) != nil
@@ -276,25 +276,23 @@ func (j *job) timeUp(err error) bool { return j.ctx.Err() != nil || errors.Is(er
 
 // failed turns an error into an outcome: gone, deferred because time ran out, or failed.
 func (j *job) failed(o mpu.Outcome, err error) mpu.Outcome {
-	var alive *aliveError
-	switch {
-	case errors.As(err, &alive) && o.Unconfirmed:
-		k := kept(alive.decision)
-		k.Unconfirmed, k.BytesUnconfirmed = true, o.BytesUnconfirmed+o.Bytes
-		k.Detail += "; an abort was sent before that, and its answer was lost"
-		return k
-	case errors.As(err, &alive):
-		return kept(alive.decision)
-	case errors.Is(err, mpu.Gone):
+	if errors.Is(err, mpu.Gone) {
 		return gone(o)
-	case o.Unconfirmed:
+	}
+	if o.Unconfirmed {
 		o = perhaps(o)
 	}
+	o.Result, o.Err = mpu.ResultFailed, err
+	var alive *aliveError
 	switch {
+	case errors.As(err, &alive):
+		k := kept(alive.decision)
+		if k.Unconfirmed, k.BytesUnconfirmed = o.Unconfirmed, o.BytesUnconfirmed; k.Unconfirmed {
+			k.Detail += "; an abort was sent before that, and its answer was lost"
+		}
+		return k
 	case j.timeUp(err):
-		o.Result, o.Err = mpu.ResultDeferred, err
-	default:
-		o.Result, o.Err = mpu.ResultFailed, err
+		o.Result = mpu.ResultDeferred
 	}
 	return o
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -208,6 +209,47 @@ func TestPlanAbortsNothing(t *testing.T) {
 	}
 }
 
+// An abort that may have been carried out counts against what a run may abort, as one that was does.
+func TestUnconfirmedAbortsAreCounted(t *testing.T) {
+	m := &storetest.Memory{}
+	for i := range 20 {
+		m.Add(upload(fmt.Sprint("k", i), "u", 72*time.Hour), part(9, 72*time.Hour))
+	}
+	m.OnAbort = func(mpu.Upload) error { return &mpu.Error{Kind: mpu.Transient, Op: "abort upload", Status: 500} }
+	j := janitorOver(m)
+	j.MaxAborts, j.Workers = 5, 1
+	r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	if n := m.Calls(store.AbortUpload); n != 5 || r.Totals.Failed != 5 || r.Totals.BytesUnconfirmed != 45 {
+		t.Errorf("%d aborts were sent, want 5; %+v", n, r.Totals)
+	}
+}
+
+// Of an example that nobody looked into, the report does not say that it has no bytes.
+func TestExamplesSayWhatWasSeen(t *testing.T) {
+	m := &storetest.Memory{}
+	m.Add(upload("old", "u", 72*time.Hour), part(9, 72*time.Hour))
+	m.Add(upload("empty", "u", 72*time.Hour))
+	m.Add(upload("young", "u", time.Hour), part(9, time.Hour))
+	j := janitorOver(m)
+	j.Apply = false
+	r := j.Run(t.Context(), []Task{task(t, "s3://media?olderThan=2d")})
+	got := map[string]string{}
+	for _, e := range append(r.Planned, r.Kept...) {
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bytes struct{ Bytes json.RawMessage }
+		if err := json.Unmarshal(text, &bytes); err != nil {
+			t.Fatal(err)
+		}
+		got[strings.TrimSuffix(strings.TrimPrefix(e.Upload, "s3://media/"), "?uploadId=u")] = string(bytes.Bytes)
+	}
+	if want := map[string]string{"old": "9", "empty": "0", "young": ""}; !maps.Equal(got, want) {
+		t.Errorf("bytes %v, want %v", got, want)
+	}
+}
+
 // The plan of a rest begins where it is told to, and has each upload once, whoever's service it is.
 func TestPlanOfARest(t *testing.T) {
 	for _, foreign := range []bool{false, true} {
@@ -376,6 +418,7 @@ func TestBytesAreBoundedFromBothSides(t *testing.T) {
 		{"another service's abort works, and a part lands", balky{foreign: true}, landed(5), nil, mpu.ResultAborted, 5, 10, 15},
 		{"the same, of two parts", balky{foreign: true}, landed(5), []storetest.MemoryPart{first, first}, mpu.ResultAborted, 25, 0, 25},
 		{"the vendor's own works, and a part lands", balky{}, landed(5), nil, mpu.ResultAborted, 15, 0, 15},
+		{"the same, of two parts, and by the clock it is no newer", balky{}, []storetest.MemoryPart{part(5, 95*time.Minute)}, []storetest.MemoryPart{first, first}, mpu.ResultAborted, 25, 0, 25},
 		{"parts land behind all of them", balky{}, landed(5, 50, 500), nil, mpu.ResultFailed, 0, 65, 65},
 		{"smaller and smaller ones", balky{}, landed(500, 50, 5), nil, mpu.ResultFailed, 0, 560, 560},
 		{"the answer is lost, and a part lands", balky{lost: 1}, landed(5), nil, mpu.ResultKept, 0, 10, 10},

@@ -101,15 +101,15 @@ var ErrChanged = errors.New("the bucket's rules have changed since they were rea
 // what is known of the bucket's rules then, and whether ours is known to have been written, which it may be although there is an
 // error: what came of it could not be seen.
 func (c Change) Install(ctx context.Context, st *store.Store) (after Audit, written bool, err error) {
-	after, written, err = c.install(ctx, st, c.before.Target.Bucket)
+	after, written, err = c.install(ctx, st)
 	if err != nil {
 		err = &mpu.Error{Kind: mpu.KindOf(err), Op: "install lifecycle rule", Target: c.before.Target.Bucket.String(), Err: err}
 	}
 	return after, written, err
 }
 
-func (c Change) install(ctx context.Context, st *store.Store, b mpu.Bucket) (Audit, bool, error) {
-	before := c.before
+func (c Change) install(ctx context.Context, st *store.Store) (Audit, bool, error) {
+	before, b := c.before, c.before.Target.Bucket
 	now, err := st.Lifecycle(ctx, b)
 	if err == nil && (!bytes.Equal(now.Document, before.lifecycle.Document) || now.Minimum != before.lifecycle.Minimum) {
 		err = ErrChanged

@@ -62,8 +62,8 @@ type Outcome struct {
 	Detail           string
 	Verified         bool
 	Unconfirmed      bool
-	Inspected        bool // its parts were looked at; without that, Parts and Bytes are 0 and mean nothing
 	BytesUnconfirmed int64
+	Inspected        bool // its parts were looked at; without that, Parts and Bytes are 0 and mean nothing
 	Parts            int
 	Bytes            int64
 	LastActive       time.Time // the latest sign of life that was seen, zero for none

@@ -176,6 +176,8 @@ func (t *truth) reckon() {
 			t.fault("%+v was aborted and never reported", n)
 		case f.removed < surely-f.raced || f.removed > surely+f.maybe:
 			t.fault("%+v: %d bytes were removed, reported freed %d, perhaps %d, raced %d", n, f.removed, f.claimed, f.maybe, f.raced)
+		case f.maybes == 1 && f.claims == 0 && f.removed != f.raced && f.removed != surely+f.maybe:
+			t.fault("%+v: %d bytes were removed, reported perhaps freed %d, all or nothing, raced %d", n, f.removed, f.maybe, f.raced)
 		case f.maybes == 0 && f.removed != surely:
 			t.fault("%+v: %d bytes were removed, reported freed %d, raced %d", n, f.removed, f.claimed, f.raced)
 		}
