@@ -5,7 +5,6 @@ import (
 	"io"
 	"log"
 	"os"
-	"runtime/debug"
 )
 
 // quiet is what a process writes its standard log through. What a store sends behind an answer, unasked, net/http, which asks
@@ -25,14 +24,5 @@ func (q quiet) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// SetUp sets up a function's process: what its standard log says goes to standard error, quietly, and garbage is collected
-// half as often as the runtime would, unless GOGC says otherwise. The heap is some megabytes of pages that come and go, so
-// collecting it all the time costs a tenth of the CPU, and not doing so a few megabytes.
-func SetUp() {
-	log.SetOutput(quiet{os.Stderr})
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-}
-
-const gcPercent = 200
+// SetUp sets up a function's process: what its standard log says goes to standard error, quietly.
+func SetUp() { log.SetOutput(quiet{os.Stderr}) }

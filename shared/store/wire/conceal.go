@@ -73,12 +73,15 @@ func secretsOf(req *http.Request, c store.Credentials) []secret {
 	return all
 }
 
+// escapes is how some write JSON.
+var escapes = strings.NewReplacer("/", `\/`, "+", `\u002b`, "=", `\u003d`)
+
 // forms are the encodings of a text.
 func forms(text string) []string {
 	b := []byte(text)
 	return []string{
 		text, url.QueryEscape(text), url.PathEscape(text), strings.ReplaceAll(text, "/", `\/`),
-		strings.NewReplacer("/", `\/`, "+", `\u002b`, "=", `\u003d`).Replace(text),
+		escapes.Replace(text),
 		base64.RawStdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b), hex.EncodeToString(b),
 	}
 }

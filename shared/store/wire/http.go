@@ -98,19 +98,29 @@ func (c *timedConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// Write implements [net.Conn]. A deadline that is nearly as far away as it should be is left as it is: to move it takes longer
-// than all else here.
+// Write implements [net.Conn].
 func (c *timedConn) Write(b []byte) (int, error) {
-	if now := time.Now(); c.until.Sub(now) < c.limit-c.limit/10 {
-		c.until = now.Add(c.limit)
-		if err := c.SetDeadline(c.until); err != nil {
-			return 0, err
-		}
-		if c.ended.Load() {
-			return 0, os.ErrDeadlineExceeded
-		}
+	if err := c.extend(); err != nil {
+		return 0, err
 	}
 	return c.Conn.Write(b)
+}
+
+// extend gives the connection its time anew. A deadline that is nearly as far away as it should be is left as it is: to move it
+// takes longer than all else here.
+func (c *timedConn) extend() error {
+	now := time.Now()
+	if c.until.Sub(now) >= c.limit-c.limit/10 {
+		return nil
+	}
+	c.until = now.Add(c.limit)
+	if err := c.SetDeadline(c.until); err != nil {
+		return err
+	}
+	if c.ended.Load() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -166,6 +167,9 @@ func (l *listing) add(d *Dialect) error {
 	l.upload.Initiated = d.ParseTime(l.time)
 	if d.Initiated != nil && !l.upload.Initiated.IsZero() {
 		l.upload.Initiated = d.Initiated(l.upload.Initiated, l.upload.UploadID)
+	}
+	if n := len(l.page.Uploads); n == cap(l.page.Uploads) {
+		l.page.Uploads = slices.Grow(l.page.Uploads, max(16, 3*n)) // most pages are small, or have a thousand
 	}
 	l.page.Uploads = append(l.page.Uploads, l.upload)
 	return nil

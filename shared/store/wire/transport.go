@@ -74,12 +74,11 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	if w.tunnel {
 		return d.others.RoundTrip(req)
 	}
-	l, err := d.take(req.Context(), w)
+	l, err := d.send(req, w)
 	if err != nil {
-		return nil, errors.Join(err, closeBody(req))
+		return nil, err
 	}
-	l.unhook = context.AfterFunc(req.Context(), l.cut)
-	resp, err := l.exchange(req, w.proxied)
+	resp, err := l.answer(req)
 	if err != nil {
 		l.drop()
 		return nil, err
@@ -90,6 +89,42 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &answer{body: resp.Body, link: l, resp: resp}
 	return resp, nil
+}
+
+// send writes a request to a connection, and waits there until something comes. Kept connections that have come to their end, or
+// on which something has come that nobody asked for, are passed over.
+func (d *direct) send(req *http.Request, w *way) (*link, error) {
+	l, err := d.take(req.Context(), w)
+	if err != nil {
+		return nil, errors.Join(err, closeBody(req))
+	}
+	m := messages.Get().(*message)
+	if err := errors.Join(m.compose(req, w.proxied), closeBody(req)); err != nil {
+		m.release()
+		l.drop()
+		return nil, err
+	}
+	for {
+		err := l.send(m)
+		switch {
+		case err == nil:
+			err = req.Context().Err() // writing may have moved the deadline that cut has set
+		case err == errSpoke && l.settle():
+			continue
+		case err == errSpoke:
+			l.drop()
+			if l, err = d.take(req.Context(), w); err == nil {
+				continue
+			}
+			m.release()
+			return nil, err
+		}
+		if err != nil {
+			l.drop()
+			return nil, err
+		}
+		return l, nil
+	}
 }
 
 func closeBody(req *http.Request) error {
@@ -135,18 +170,19 @@ func (d *direct) wayOf(req *http.Request) (*way, error) {
 	return w, nil
 }
 
-// take returns a connection to where a request goes, a kept one if there is one that still stands.
-func (d *direct) take(ctx context.Context, w *way) (*link, error) {
-	for {
-		l := d.pop(w.key)
-		if l == nil {
-			return d.connect(ctx, w.to, w.key)
-		}
-		if l.stands() {
-			return l, nil
-		}
+// take returns a connection to where a request goes, a kept one if there is one that may still stand. It is cut when the context
+// ends, until it is dropped or put back.
+func (d *direct) take(ctx context.Context, w *way) (l *link, err error) {
+	for l = d.pop(w.key); l != nil && !l.mayStand(); l = d.pop(w.key) {
 		l.Close()
 	}
+	if l == nil {
+		if l, err = d.connect(ctx, w.to, w.key); err != nil {
+			return nil, err
+		}
+	}
+	l.unhook = context.AfterFunc(ctx, l.cut)
+	return l, nil
 }
 
 func (d *direct) pop(key string) *link {
@@ -190,7 +226,6 @@ func (d *direct) connect(ctx context.Context, to *url.URL, key string) (*link, e
 		conn, l.secure = secure, true
 	}
 	l.Conn = conn
-	l.br = bufio.NewReaderSize(l, linkBuffer)
 	return l, nil
 }
 
@@ -198,7 +233,7 @@ func (d *direct) connect(ctx context.Context, to *url.URL, key string) (*link, e
 func (d *direct) keep(l *link) {
 	var tooMany *link
 	d.mu.Lock()
-	l.since = time.Now()
+	l.since, l.kept = time.Now(), true
 	d.idle[l.key] = append(d.idle[l.key], l)
 	if d.kept++; d.kept > mostKept {
 		tooMany = d.oldest()
@@ -279,20 +314,22 @@ type link struct {
 	net.Conn
 	home   *direct
 	key    string
-	br     *bufio.Reader
-	room   int         // bytes that an answer's head may still have, -1 while there is no limit
-	unhook func() bool // from the context of the request
-	since  time.Time   // when it was put back
+	br     *bufio.Reader // nil while there is nothing to read
+	room   int           // bytes that an answer's head may still have, -1 while there is no limit
+	unhook func() bool   // from the context of the request
+	since  time.Time     // when it was put back
+	kept   bool          // it has carried a request, and nobody has looked since whether it still stands
+	secure bool          // TLS stands between, and may have read more than it gave
 
-	// To see what has come without waiting for it.
-	timed  *timedConn      // nil if the connection is none
-	raw    syscall.RawConn // nil where that cannot be
-	look   func(fd uintptr) bool
-	silent bool // what look saw
-	secure bool // TLS stands between, and may have read more than it gave
+	timed *timedConn         // nil if the connection is none
+	raw   syscall.RawConn    // nil where what has come cannot be seen without waiting for it
+	turn  func(uintptr) bool // [link.begin]
+	out   *message           // what begin is to write, nil once it has
+	err   error              // why it could not
+	byte  [1]byte
 }
 
-// watch prepares a new connection for [link.quiet].
+// watch prepares a new connection for [link.send].
 func (l *link) watch(conn net.Conn) {
 	timed, ok := conn.(*timedConn)
 	if !ok {
@@ -300,13 +337,63 @@ func (l *link) watch(conn net.Conn) {
 	}
 	l.timed = timed
 	socket, ok := timed.Conn.(syscall.Conn)
-	if !ok {
+	if !ok || !canSee {
 		return
 	}
 	if raw, err := socket.SyscallConn(); err == nil {
-		l.raw = raw
-		l.look = func(fd uintptr) bool { l.silent = silent(fd); return true }
+		l.raw, l.turn = raw, l.begin
 	}
+}
+
+// errSpoke is said of a kept connection on which something has come that nobody asked for, be it its end or an answer too many,
+// which would be taken for the next request's. Nothing was written then.
+var errSpoke = errors.New("something came on a connection that was not in use")
+
+// send writes a request in one piece, so that none goes out that is not whole, and waits until something comes. The message is
+// given back, unless the error is errSpoke.
+//
+// To read at once would find nothing, since no service answers that fast: it would only cost a system call, and a buffer for
+// each request that is under way.
+func (l *link) send(m *message) error {
+	if l.raw == nil {
+		defer m.release()
+		_, err := l.Conn.Write(m.text)
+		return err
+	}
+	l.out, l.err = m, nil
+	err := l.timed.extend()
+	if err == nil {
+		err = l.raw.Read(l.turn)
+	}
+	if l.err != nil {
+		err = l.err
+	}
+	if l.out != nil && err != errSpoke {
+		m.release()
+	}
+	l.out = nil
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "raw-read" {
+		op.Op = "read"
+	}
+	return err
+}
+
+// begin is called by the poller, first when it has begun to watch for what comes, and again when something has. That nothing
+// has come is looked for in between: before, it could come unnoticed, and would not be waited for in vain.
+func (l *link) begin(fd uintptr) (done bool) {
+	if l.out == nil {
+		return true
+	}
+	quiet := silent(fd)
+	if l.kept && !(quiet && l.dry()) {
+		l.err = errSpoke
+		return true
+	}
+	m := l.out
+	l.out = nil
+	_, l.err = l.Conn.Write(m.text)
+	m.release()
+	return l.err != nil || !quiet
 }
 
 var errHeader = fmt.Errorf("the answer's headers exceeded %d KiB", maxHeader>>10)
@@ -338,38 +425,50 @@ func (l *link) cut() {
 func (l *link) drop() {
 	l.unhook()
 	l.Close()
+	l.freeBuffer()
 }
 
 // putBack keeps a connection whose answer has been read, unless one of the two ends will not have it.
 func (l *link) putBack(resp *http.Response) {
 	if !l.unhook() || resp.Close || l.br.Buffered() > 0 || resp.StatusCode == http.StatusSwitchingProtocols {
 		l.Close()
+		l.freeBuffer()
 		return
 	}
+	l.freeBuffer()
 	l.home.keep(l)
 }
 
-// stands reports whether a kept connection can be used: nothing has come on it that nobody asked for, be it its end or an
-// answer too many, which would be taken for the next request's. Where that cannot be seen at once, it is waited for, a
-// millisecond: of TLS there may be tickets to be read.
-func (l *link) stands() bool {
-	switch {
-	case time.Since(l.since) >= l.home.maxIdle:
-		return false
-	case l.quiet():
-		return true
+func (l *link) freeBuffer() {
+	if l.br != nil {
+		l.br.Reset(nil)
+		buffers.Put(l.br)
+		l.br = nil
 	}
-	if l.Conn.SetDeadline(time.Now().Add(lookTime)) != nil {
-		return false
-	}
-	return l.nothing() && l.Conn.SetDeadline(time.Now().Add(l.home.limit)) == nil
 }
 
-// quiet reports whether nothing has come, and that at once; false if it cannot tell.
-func (l *link) quiet() bool {
-	if l.raw == nil || l.raw.Read(l.look) != nil || !l.silent {
+var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, linkBuffer) }}
+
+// mayStand reports whether a kept connection may be used, as far as that can be told before [link.send].
+func (l *link) mayStand() bool {
+	return time.Since(l.since) < l.home.maxIdle && (l.raw != nil || l.settle())
+}
+
+// settle waits a millisecond for what may have come on a kept connection, or be on its way: of TLS there may be tickets to be
+// read. It reports whether there was nothing for whoever sends the next request.
+func (l *link) settle() bool {
+	if l.raw != nil && !l.secure || !l.kept || l.Conn.SetDeadline(time.Now().Add(lookTime)) != nil {
 		return false
 	}
+	if !l.nothing() || l.Conn.SetDeadline(time.Now().Add(l.home.limit)) != nil {
+		return false
+	}
+	l.kept = false
+	return l.timed == nil || !l.timed.ended.Load() // or that deadline could have undone a cut
+}
+
+// dry reports whether TLS holds nothing that it has read and not given.
+func (l *link) dry() bool {
 	if !l.secure {
 		return true
 	}
@@ -380,20 +479,15 @@ func (l *link) quiet() bool {
 
 // nothing reports whether there is nothing to read until the time is up.
 func (l *link) nothing() bool {
-	_, err := l.br.Peek(1)
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
+	_, err := l.Conn.Read(l.byte[:])
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
 }
 
-// exchange writes a request and reads the head of its answer.
-func (l *link) exchange(req *http.Request, proxied bool) (*http.Response, error) {
-	err := l.write(req, proxied)
-	if err := errors.Join(err, closeBody(req)); err != nil {
-		return nil, err
-	}
-	if err := req.Context().Err(); err != nil { // writing may have moved the deadline that cut has set
-		return nil, err
-	}
+// answer reads the head of an answer.
+func (l *link) answer(req *http.Request) (*http.Response, error) {
+	l.br = buffers.Get().(*bufio.Reader)
+	l.br.Reset(l)
 	for range maxInterim {
 		l.room = maxHeader
 		resp, err := http.ReadResponse(l.br, req)
@@ -406,17 +500,6 @@ func (l *link) exchange(req *http.Request, proxied bool) (*http.Response, error)
 		}
 	}
 	return nil, errors.New("one interim answer after the other")
-}
-
-// write writes a request, as RFC 9112 has it, in one piece, so that none goes out that is not whole.
-func (l *link) write(req *http.Request, proxied bool) error {
-	m := messages.Get().(*message)
-	defer m.release()
-	if err := m.compose(req, proxied); err != nil {
-		return err
-	}
-	_, err := l.Conn.Write(m.text)
-	return err
 }
 
 var messages = sync.Pool{New: func() any { return &message{text: make([]byte, 0, 2<<10)} }}
