@@ -48,8 +48,8 @@ func useShare(memory int) {
 	}
 }
 
-// inFlight is how many requests the function's share of a CPU has use for: one takes 75 microseconds of a whole one, so that with
-// answers after 80 ms, 128 MB can keep 80 requests under way. More of them only cost memory, and connections that take CPU to
+// inFlight is how many requests the function's share of a CPU has use for: one takes 65 microseconds of a whole one, so that with
+// answers after 70 ms, 128 MB can keep 80 requests under way. More of them only cost memory, and connections that take CPU to
 // be made. 0 leaves it to the handler.
 func inFlight(memory int) int { return memory * 5 / 8 }
 

@@ -93,7 +93,7 @@ var Catalogue = []Setting{
 	{Name: "MAX_ABORTS", Default: "1000000", Meaning: "the most that one run aborts; the rest is deferred, not lost; a plan shows everything", set: func(s *Settings, v string) error {
 		return parseInto(&s.MaxAborts, v, strconv.Atoi, func(n int) bool { return n > 0 }, "a whole number above 0")
 	}},
-	{Name: "CONCURRENCY", Default: "320", Meaning: "the most requests in flight, shared by the buckets; how many one bears is found out; on Lambda below 512 MB the default is five for every 8 MB, as many as its share of a CPU has use for", set: func(s *Settings, v string) error {
+	{Name: "CONCURRENCY", Default: "384", Meaning: "the most requests in flight, shared by the buckets; how many one bears is found out; on Lambda below 615 MB the default is five for every 8 MB, as many as its share of a CPU has use for", set: func(s *Settings, v string) error {
 		return parseInto(&s.Concurrency, v, strconv.Atoi, func(n int) bool { return n > 0 && n <= 1024 }, "a whole number from 1 to 1024")
 	}},
 	{Name: "INSPECT", Default: "true", Meaning: "`false` leaves out the look at the parts of what a sweep finds, which halves the requests: age then counts from the beginning of an upload, so that a slow live one is aborted as a lifecycle rule would, and the bytes are not known", set: func(s *Settings, v string) error {

@@ -60,7 +60,7 @@ type Janitor struct {
 const (
 	DefaultMinAge    = 24 * time.Hour
 	DefaultMaxAborts = 1_000_000
-	DefaultWorkers   = 320
+	DefaultWorkers   = 384
 
 	sideBySide   = 8  // requests in hand at once
 	rounds       = 3  // aborts of one upload, at most

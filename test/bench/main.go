@@ -171,9 +171,9 @@ type measurement struct {
 	others      bool // beside other people's programs, which take so long that it must be asked for by name
 }
 
-// What the function has in flight, and so has bare: with all of a CPU, and with the share that 128 MB have.
+// What the function has in flight, and so has bare: with as much of a CPU as it can use, and with the share that 128 MB have.
 const (
-	workers      = 320
+	workers      = 384
 	fewerWorkers = 80
 )
 

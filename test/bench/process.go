@@ -99,12 +99,13 @@ func (b *bench) command(ctx context.Context, confined bool, name string, args ..
 	return exec.CommandContext(ctx, name, args...)
 }
 
-// memory is the function's, in MB: one that has little of a CPU, or one that takes what it can get.
+// memory is the function's, in MB, by the share of a CPU that it has: one that has little, or one that takes what it can get,
+// which is most of one.
 func memory(confined bool) string {
 	if confined {
 		return "128"
 	}
-	return "512"
+	return "1536"
 }
 
 // ours has the Lambda function sweep, in a process of its own, under its own runtime API. It takes the load server for a

@@ -74,20 +74,23 @@ func timed(dial DialFunc, limit time.Duration) DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		return &timedConn{Conn: conn, limit: limit}, nil
+		c := &timedConn{Conn: conn, limit: limit}
+		c.socket.open(conn)
+		return c, nil
 	}
 }
 
 // A DialFunc is what http.Transport connects with.
 type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// A timedConn is written to by one goroutine at a time.
+// A timedConn is written to by one goroutine at a time, and read by one.
 type timedConn struct {
 	net.Conn
-	limit time.Duration
-	until time.Time   // the deadline that Write has given it
-	dry   bool        // nothing is read off the connection
-	ended atomic.Bool // nothing more is to be written
+	socket socket
+	limit  time.Duration
+	until  time.Time   // the deadline that Write has given it
+	dry    bool        // nothing is read off the connection
+	ended  atomic.Bool // nothing more is to be written
 }
 
 // Read implements [net.Conn].
@@ -95,7 +98,10 @@ func (c *timedConn) Read(b []byte) (int, error) {
 	if c.dry {
 		return 0, os.ErrDeadlineExceeded
 	}
-	return c.Conn.Read(b)
+	if c.socket.raw == nil {
+		return c.Conn.Read(b)
+	}
+	return c.socket.read.do(c.socket.raw.Read, "read", c.Conn, b)
 }
 
 // Write implements [net.Conn].
@@ -103,7 +109,10 @@ func (c *timedConn) Write(b []byte) (int, error) {
 	if err := c.extend(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(b)
+	if c.socket.raw == nil {
+		return c.Conn.Write(b)
+	}
+	return c.socket.write.do(c.socket.raw.Write, "write", c.Conn, b)
 }
 
 // extend gives the connection its time anew. A deadline that is nearly as far away as it should be is left as it is: to move it

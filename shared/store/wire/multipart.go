@@ -221,7 +221,7 @@ func (m *Multipart) authorize(ctx context.Context) (store.Credentials, error) {
 		return creds, &mpu.Error{Kind: mpu.KindOf(err), Err: err}
 	case creds.AccessKeyID == "" || creds.SecretAccessKey == "":
 		return creds, &mpu.Error{Kind: mpu.Denied, Message: "no credentials", Hint: "set the access key ID and the secret"}
-	case !printable(creds.AccessKeyID + creds.SecretAccessKey + creds.SessionToken):
+	case !printable(creds.AccessKeyID) || !printable(creds.SecretAccessKey) || !printable(creds.SessionToken):
 		return creds, &mpu.Error{Kind: mpu.Denied, Message: "the credentials hold a blank or a line break", Hint: "set them anew"}
 	}
 	return creds, nil

@@ -335,14 +335,7 @@ func (l *link) watch(conn net.Conn) {
 	if !ok {
 		return
 	}
-	l.timed = timed
-	socket, ok := timed.Conn.(syscall.Conn)
-	if !ok || !canSee {
-		return
-	}
-	if raw, err := socket.SyscallConn(); err == nil {
-		l.raw, l.turn = raw, l.begin
-	}
+	l.timed, l.raw, l.turn = timed, timed.socket.raw, l.begin
 }
 
 // errSpoke is said of a kept connection on which something has come that nobody asked for, be it its end or an answer too many,
@@ -363,7 +356,7 @@ func (l *link) send(m *message) error {
 	l.out, l.err = m, nil
 	err := l.timed.extend()
 	if err == nil {
-		err = l.raw.Read(l.turn)
+		err = plainWords(l.raw.Read(l.turn), "read")
 	}
 	if l.err != nil {
 		err = l.err
@@ -372,9 +365,6 @@ func (l *link) send(m *message) error {
 		m.release()
 	}
 	l.out = nil
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "raw-read" {
-		op.Op = "read"
-	}
 	return err
 }
 

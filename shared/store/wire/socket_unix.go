@@ -1,0 +1,33 @@
+//go:build darwin || (linux && race)
+
+package wire
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Here net's own way is taken: on Darwin there is no other, and the race detector learns from it who waited for whom.
+
+// canSee is whether silent can tell.
+const canSee = true
+
+func readSocket(fd uintptr, b []byte) (int, syscall.Errno) { return returned(syscall.Read(int(fd), b)) }
+
+func writeSocket(fd uintptr, b []byte) (int, syscall.Errno) {
+	return returned(syscall.Write(int(fd), b))
+}
+
+// silent reports whether nothing has come on a socket, not even its end. It takes nothing off it and does not wait.
+func silent(fd uintptr) bool {
+	var b [1]byte
+	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	return err == syscall.EAGAIN
+}
+
+func returned(n int, err error) (int, syscall.Errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return 0, errno
+	}
+	return n, 0
+}

@@ -1,0 +1,191 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// served serves connections by hand, with TLS or without, and returns where, and a client that believes it.
+func served(t *testing.T, secure bool, limit time.Duration, serve func(net.Conn, *bufio.Reader)) (url string, client *http.Client) {
+	t.Helper()
+	certified := httptest.NewTLSServer(fine)
+	certified.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	scheme := "http"
+	if secure {
+		l, scheme = tls.NewListener(l, &tls.Config{Certificates: certified.TLS.Certificates}), "https"
+	}
+	go eachConn(l, serve)
+	return scheme + "://" + l.Addr().String(), NewClientOn(Network{Roots: rootsOf(certified)}, limit)
+}
+
+const noContent = "HTTP/1.1 204 No Content\r\n\r\n"
+
+// However soon an answer comes, it is seen: at once, while the request is still being written, or when nobody waits any more
+// but for the time to be up.
+func TestNoAnswerIsMissed(t *testing.T) {
+	const limit = 5 * time.Second
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
+			url, client := served(t, secure, limit, func(conn net.Conn, r *bufio.Reader) {
+				for {
+					if _, err := r.Peek(1); err != nil { // it answers before it has read the request
+						return
+					}
+					time.Sleep(time.Duration(rand.IntN(3)) * 20 * time.Microsecond)
+					io.WriteString(conn, noContent)
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+				}
+			})
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					for i := range 400 {
+						if a, err := Do(t.Context(), client, deletion(t, url), maxSmall); err != nil || a.Status != http.StatusNoContent {
+							t.Errorf("request %d: %+v, %v", i, a, err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// A service that drops a kept connection just when it is used again costs that request, and no waiting.
+func TestDroppedConnectionsAreNotWaitedFor(t *testing.T) {
+	const limit = 5 * time.Second
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
+			url, client := served(t, secure, limit, func(conn net.Conn, r *bufio.Reader) {
+				for range 1 + rand.IntN(3) {
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+					io.WriteString(conn, noContent)
+				}
+				time.Sleep(time.Duration(rand.IntN(100)) * time.Microsecond)
+			})
+			good := 0
+			for i := range 600 {
+				began := time.Now()
+				_, err := Do(t.Context(), client, deletion(t, url), maxSmall)
+				if took := time.Since(began); took > limit/2 {
+					t.Fatalf("request %d: %v after %s", i, err, took)
+				}
+				if err == nil {
+					good++
+				}
+			}
+			if good < 300 {
+				t.Errorf("%d of 600 were answered", good)
+			}
+		})
+	}
+}
+
+// What a service says on a new connection before it was asked anything, or that it will have none, is read as the answer, and not
+// waited out: nothing more will come.
+func TestServiceThatSpeaksFirst(t *testing.T) {
+	for _, tt := range []struct{ name, first, err string }{
+		{"another protocol", "SSH-2.0-OpenSSH_9.2\r\n", "malformed"},
+		{"its end", "", "EOF"},
+		{"a refusal", "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", ""},
+	} {
+		for _, early := range []time.Duration{0, 20 * time.Millisecond} {
+			t.Run(fmt.Sprint(tt.name, ", ", early, " before"), func(t *testing.T) {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				ended := make(chan struct{})
+				defer close(ended)
+				go eachConn(l, func(conn net.Conn, _ *bufio.Reader) {
+					io.WriteString(conn, tt.first)
+					conn.(*net.TCPConn).CloseWrite()
+					if tt.first != "" {
+						<-ended
+					}
+				})
+				client := NewClientOn(Network{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := new(net.Dialer).DialContext(ctx, network, address)
+					time.Sleep(early)
+					return conn, err
+				}}, RequestTime)
+				began := time.Now()
+				a, err := Do(t.Context(), client, deletion(t, "http://"+l.Addr().String()), maxSmall)
+				if took := time.Since(began); took > RequestTime/3 {
+					t.Errorf("it took %s", took)
+				}
+				switch {
+				case tt.err == "" && err == nil && a.Status == http.StatusServiceUnavailable:
+				case tt.err != "" && err != nil && (tt.name == "its end" || strings.Contains(err.Error(), tt.err)):
+				default:
+					t.Errorf("%+v, %v", a, err)
+				}
+			})
+		}
+	}
+}
+
+// Every request has all of its time, also on a connection whose last answer took nearly all of it.
+func TestSlowAnswersHaveTheirTime(t *testing.T) {
+	const limit = time.Second
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
+			made := 0
+			url, client := served(t, secure, limit, func(conn net.Conn, r *bufio.Reader) {
+				made++
+				for {
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+					time.Sleep(limit * 6 / 10)
+					io.WriteString(conn, noContent)
+				}
+			})
+			for i := range 4 {
+				if _, err := Do(t.Context(), client, deletion(t, url), maxSmall); err != nil {
+					t.Fatal(i, err)
+				}
+			}
+			if made != 1 {
+				t.Errorf("%d connections", made)
+			}
+		})
+	}
+}
+
+// A service that never answers is waited for as long as a request may take, and the error says so in the words of any other.
+func TestNoAnswerAtAll(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
+			url, client := served(t, secure, 200*time.Millisecond, func(_ net.Conn, r *bufio.Reader) { io.Copy(io.Discard, r) })
+			_, err := Do(t.Context(), client, deletion(t, url), maxSmall)
+			if err == nil || !strings.Contains(err.Error(), "read tcp") || !strings.Contains(err.Error(), "i/o timeout") || strings.Contains(err.Error(), "raw") ||
+				errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+	}
+}
