@@ -11,8 +11,7 @@
 // defaults, which lists all and then aborts with 64 goroutines. Figures are medians. CPU is the contestant's own, and so is the
 // memory: the peak that was resident. Linux only, for /proc.
 //
-// "bare" has Go's own settings for its runtime, and partsweep those that it comes with (one thread at a time, a collector that
-// waits for twice as much); with these, bare would take up to a seventh less CPU.
+// "bare" has Go's own settings for its runtime, and partsweep leaves one thread at a time to it where the function has less than one CPU.
 //
 // Absolute figures are this machine's, and move with what else it does; the ratios are what counts.
 package main

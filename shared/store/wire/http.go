@@ -83,12 +83,12 @@ func timed(dial DialFunc, limit time.Duration) DialFunc {
 // A DialFunc is what http.Transport connects with.
 type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// A timedConn is written to by one goroutine at a time, and read by one.
+// A timedConn is written to by one goroutine at a time, and read by one at a time.
 type timedConn struct {
 	net.Conn
 	socket socket
 	limit  time.Duration
-	until  time.Time   // the deadline that Write has given it
+	until  time.Time   // the deadline that extend has given it
 	dry    bool        // nothing is read off the connection
 	ended  atomic.Bool // nothing more is to be written
 }

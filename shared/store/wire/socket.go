@@ -27,9 +27,9 @@ type transfer struct {
 	err  error
 }
 
-// open looks for the socket of a connection.
+// open looks for the socket of a connection. What merely has a TCP connection in it may read and write in a way of its own.
 func (s *socket) open(conn net.Conn) {
-	c, ok := conn.(syscall.Conn)
+	c, ok := conn.(*net.TCPConn)
 	if !ok || !canSee {
 		return
 	}
@@ -70,6 +70,9 @@ func (s *socket) push(fd uintptr) (done bool) {
 			return false
 		case err != 0:
 			w.err = os.NewSyscallError("write", err)
+			return true
+		case n == 0:
+			w.err = io.ErrUnexpectedEOF
 			return true
 		}
 		w.n += n

@@ -1,4 +1,4 @@
-//go:build darwin || (linux && race)
+//go:build darwin || (linux && (race || 386 || s390x))
 
 package wire
 
@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Here net's own way is taken: on Darwin there is no other, and the race detector learns from it who waited for whom.
+// Here net's own way is taken: on Darwin, and where one system call stands for all of a socket's, there is no other, and the race detector learns from it who waited for whom.
 
 // canSee is whether silent can tell.
 const canSee = true

@@ -104,16 +104,21 @@ func (d *direct) send(req *http.Request, w *way) (*link, error) {
 		l.drop()
 		return nil, err
 	}
-	for {
+	for settled := false; ; {
 		err := l.send(m)
 		switch {
 		case err == nil:
 			err = req.Context().Err() // writing may have moved the deadline that cut has set
-		case err == errSpoke && l.settle():
+		case err == errSpoke && !settled && l.settle():
+			settled = true
 			continue
 		case err == errSpoke:
 			l.drop()
-			if l, err = d.take(req.Context(), w); err == nil {
+			settled = false
+			if err = req.Context().Err(); err == nil {
+				l, err = d.take(req.Context(), w)
+			}
+			if err == nil {
 				continue
 			}
 			m.release()
@@ -318,15 +323,16 @@ type link struct {
 	room   int           // bytes that an answer's head may still have, -1 while there is no limit
 	unhook func() bool   // from the context of the request
 	since  time.Time     // when it was put back
-	kept   bool          // it has carried a request, and nobody has looked since whether it still stands
+	kept   bool          // it has carried a request before
 	secure bool          // TLS stands between, and may have read more than it gave
 
 	timed *timedConn         // nil if the connection is none
 	raw   syscall.RawConn    // nil where what has come cannot be seen without waiting for it
 	turn  func(uintptr) bool // [link.begin]
 	out   *message           // what begin is to write, nil once it has
-	err   error              // why it could not
+	err   error              // why begin wrote nothing, or not all
 	byte  [1]byte
+	stray bool // something was read off it that nobody asked for
 }
 
 // watch prepares a new connection for [link.send].
@@ -369,7 +375,7 @@ func (l *link) send(m *message) error {
 }
 
 // begin is called by the poller, first when it has begun to watch for what comes, and again when something has. That nothing
-// has come is looked for in between: before, it could come unnoticed, and would not be waited for in vain.
+// has come is looked for in between: before, it could come unnoticed, and would be waited for in vain.
 func (l *link) begin(fd uintptr) (done bool) {
 	if l.out == nil {
 		return true
@@ -383,7 +389,7 @@ func (l *link) begin(fd uintptr) (done bool) {
 	l.out = nil
 	_, l.err = l.Conn.Write(m.text)
 	m.release()
-	return l.err != nil || !quiet
+	return l.err != nil || !quiet || l.secure && !l.kept // of TLS, the handshake may have read more than it gave
 }
 
 var errHeader = fmt.Errorf("the answer's headers exceeded %d KiB", maxHeader>>10)
@@ -447,13 +453,12 @@ func (l *link) mayStand() bool {
 // settle waits a millisecond for what may have come on a kept connection, or be on its way: of TLS there may be tickets to be
 // read. It reports whether there was nothing for whoever sends the next request.
 func (l *link) settle() bool {
-	if l.raw != nil && !l.secure || !l.kept || l.Conn.SetDeadline(time.Now().Add(lookTime)) != nil {
+	if l.raw != nil && !l.secure || l.stray || l.Conn.SetDeadline(time.Now().Add(lookTime)) != nil {
 		return false
 	}
 	if !l.nothing() || l.Conn.SetDeadline(time.Now().Add(l.home.limit)) != nil {
 		return false
 	}
-	l.kept = false
 	return l.timed == nil || !l.timed.ended.Load() // or that deadline could have undone a cut
 }
 
@@ -470,6 +475,7 @@ func (l *link) dry() bool {
 // nothing reports whether there is nothing to read until the time is up.
 func (l *link) nothing() bool {
 	_, err := l.Conn.Read(l.byte[:])
+	l.stray = l.stray || err == nil
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }

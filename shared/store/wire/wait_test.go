@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -150,12 +152,12 @@ func TestServiceThatSpeaksFirst(t *testing.T) {
 
 // Every request has all of its time, also on a connection whose last answer took nearly all of it.
 func TestSlowAnswersHaveTheirTime(t *testing.T) {
-	const limit = time.Second
+	const limit = 3 * time.Second
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
-			made := 0
+			var made atomic.Int32
 			url, client := served(t, secure, limit, func(conn net.Conn, r *bufio.Reader) {
-				made++
+				made.Add(1)
 				for {
 					if _, err := http.ReadRequest(r); err != nil {
 						return
@@ -164,13 +166,13 @@ func TestSlowAnswersHaveTheirTime(t *testing.T) {
 					io.WriteString(conn, noContent)
 				}
 			})
-			for i := range 4 {
+			for i := range 3 {
 				if _, err := Do(t.Context(), client, deletion(t, url), maxSmall); err != nil {
 					t.Fatal(i, err)
 				}
 			}
-			if made != 1 {
-				t.Errorf("%d connections", made)
+			if n := made.Load(); n != 1 {
+				t.Errorf("%d connections", n)
 			}
 		})
 	}
@@ -187,5 +189,136 @@ func TestNoAnswerAtAll(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// holding is a server's connection that holds back what is written, so that several records travel together.
+type holding struct {
+	net.Conn
+	mu      sync.Mutex
+	held    []byte
+	on      bool
+	finding bool // until the client changes to ciphers, whereupon it begins to hold
+}
+
+func (h *holding) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if h.finding && bytes.Contains(b[:n], []byte{20, 3, 3}) { // the type and the version of TLS 1.2's ChangeCipherSpec
+		h.finding = false
+		h.hold(true)
+	}
+	return n, err
+}
+
+func (h *holding) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.on {
+		return h.Conn.Write(b)
+	}
+	h.held = append(h.held, b...)
+	return len(b), nil
+}
+
+func (h *holding) hold(on bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.on = on; !on {
+		h.Conn.Write(h.held)
+		h.held = nil
+	}
+}
+
+// What TLS has read together with the end of its handshake is not waited for.
+func TestServiceThatSpeaksWithItsHandshake(t *testing.T) {
+	const limit = 10 * time.Second
+	certified := httptest.NewTLSServer(fine)
+	certified.Close()
+	url, _ := served(t, false, limit, func(conn net.Conn, _ *bufio.Reader) {
+		h := &holding{Conn: conn, finding: true}
+		c := tls.Server(h, &tls.Config{Certificates: certified.TLS.Certificates, MaxVersion: tls.VersionTLS12})
+		if c.Handshake() != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		h.hold(false)
+		io.Copy(io.Discard, c)
+	})
+	client := NewClientOn(Network{Roots: rootsOf(certified)}, limit)
+	began := time.Now()
+	a, err := Do(t.Context(), client, deletion(t, strings.Replace(url, "http:", "https:", 1)), maxSmall)
+	if took := time.Since(began); err != nil || a.Status != http.StatusServiceUnavailable || took > limit/2 {
+		t.Errorf("%+v, %v after %s", a, err, took)
+	}
+}
+
+// A single byte that TLS has read behind an answer is not lost when it is looked for: the connection is not used again.
+func TestStrayByte(t *testing.T) {
+	certified := httptest.NewTLSServer(fine)
+	certified.Close()
+	var made atomic.Int32
+	url, _ := served(t, false, RequestTime, func(conn net.Conn, _ *bufio.Reader) {
+		made.Add(1)
+		h := &holding{Conn: conn}
+		c := tls.Server(h, &tls.Config{Certificates: certified.TLS.Certificates})
+		for r := bufio.NewReader(c); ; {
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			h.hold(true)
+			io.WriteString(c, noContent)
+			io.WriteString(c, "H")
+			h.hold(false)
+		}
+	})
+	client := NewClientOn(Network{Roots: rootsOf(certified)}, RequestTime)
+	for range 3 {
+		if _, err := Do(t.Context(), client, deletion(t, strings.Replace(url, "http:", "https:", 1)), maxSmall); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if n := made.Load(); n != 3 {
+		t.Errorf("%d connections, want 3", n)
+	}
+}
+
+// tallied is a connection that has a TCP connection in it, and a way of its own to use it.
+type tallied struct {
+	*net.TCPConn
+	in, out *atomic.Int64
+}
+
+func (c tallied) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	c.in.Add(int64(n))
+	return n, err
+}
+
+func (c tallied) Write(b []byte) (int, error) {
+	n, err := c.TCPConn.Write(b)
+	c.out.Add(int64(n))
+	return n, err
+}
+
+// A connection's own way of reading and writing is not passed by.
+func TestOwnConnections(t *testing.T) {
+	s := httptest.NewServer(fine)
+	defer s.Close()
+	var in, out atomic.Int64
+	client := NewClientOn(Network{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return tallied{conn.(*net.TCPConn), &in, &out}, nil
+	}}, RequestTime)
+	for range 2 {
+		if _, err := Do(t.Context(), client, get(t, s.URL), maxSmall); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if in.Load() == 0 || out.Load() == 0 {
+		t.Errorf("%d bytes were read and %d written", in.Load(), out.Load())
 	}
 }
