@@ -65,25 +65,24 @@ func NewClientOn(n Network, limit time.Duration) *http.Client {
 	return &http.Client{Transport: newDirect(n, limit), CheckRedirect: noRedirect}
 }
 
-// timed gives every request on the connections that dial makes so much time, or up to a tenth less, from when it is written until
-// its answer has been read, and as much to what goes on before the first. It costs next to nothing of what a context with a
-// deadline for each request does, and bounds the same, since a connection carries one request at a time.
+// timed has dial make connections that keep to a limit.
 func timed(dial DialFunc, limit time.Duration) DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		c := &timedConn{Conn: conn, limit: limit}
-		c.socket.open(conn)
-		return c, nil
+		return newTimedConn(conn, limit), nil
 	}
 }
 
 // A DialFunc is what http.Transport connects with.
 type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// A timedConn is written to by one goroutine at a time, and read by one at a time.
+// A timedConn gives every request so much time, or up to a tenth less, from when it is written until its answer has been read, and
+// as much to what goes on before the first. It costs next to nothing of what a context with a deadline for each request does, and
+// bounds the same, since a connection carries one request at a time. It is written to by one goroutine at a time, and read by one
+// at a time.
 type timedConn struct {
 	net.Conn
 	socket socket
@@ -91,6 +90,12 @@ type timedConn struct {
 	until  time.Time   // the deadline that extend has given it
 	dry    bool        // nothing is read off the connection
 	ended  atomic.Bool // nothing more is to be written
+}
+
+func newTimedConn(conn net.Conn, limit time.Duration) *timedConn {
+	c := &timedConn{Conn: conn, limit: limit}
+	c.socket.open(conn)
+	return c
 }
 
 // Read implements [net.Conn].
@@ -101,7 +106,7 @@ func (c *timedConn) Read(b []byte) (int, error) {
 	if c.socket.raw == nil {
 		return c.Conn.Read(b)
 	}
-	return c.socket.read.do(c.socket.raw.Read, "read", c.Conn, b)
+	return c.socket.read.do(c.Conn, b)
 }
 
 // Write implements [net.Conn].
@@ -112,7 +117,7 @@ func (c *timedConn) Write(b []byte) (int, error) {
 	if c.socket.raw == nil {
 		return c.Conn.Write(b)
 	}
-	return c.socket.write.do(c.socket.raw.Write, "write", c.Conn, b)
+	return c.socket.write.do(c.Conn, b)
 }
 
 // extend gives the connection its time anew. A deadline that is nearly as far away as it should be is left as it is: to move it

@@ -19,9 +19,16 @@ type socket struct {
 	read, write transfer
 }
 
-// A transfer is one call of Read or Write, while it is under way.
+// A transfer reads or writes, one call at a time.
 type transfer struct {
-	step func(fd uintptr) bool
+	op    string
+	wait  func(step func(fd uintptr) bool) error
+	call  func(fd uintptr, b []byte) (int, syscall.Errno)
+	whole bool  // it goes on until nothing is left
+	end   error // what it is if nothing goes through
+	step  func(fd uintptr) bool
+
+	// Of the call that is under way.
 	rest []byte
 	n    int
 	err  error
@@ -37,59 +44,42 @@ func (s *socket) open(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	s.raw, s.read.step, s.write.step = raw, s.pull, s.push
+	s.raw = raw
+	s.read = transfer{op: "read", wait: raw.Read, call: receive, end: io.EOF}
+	s.write = transfer{op: "write", wait: raw.Write, call: transmit, end: io.ErrUnexpectedEOF, whole: true}
+	s.read.step, s.write.step = s.read.advance, s.write.advance
 }
 
-// pull reads what there is, and reports false if that is nothing.
-func (s *socket) pull(fd uintptr) (done bool) {
+// advance reads what there is, or writes as much as there is room for. It reports false if it has to go on when there is more.
+func (t *transfer) advance(fd uintptr) (done bool) {
 	for {
-		n, err := readSocket(fd, s.read.rest)
-		switch {
+		n, err := t.call(fd, t.rest[t.n:])
+		switch t.n += n; {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
 			return false
 		case err != 0:
-			s.read.err = os.NewSyscallError("read", err)
-		case n == 0 && len(s.read.rest) > 0:
-			s.read.err = io.EOF
+			t.err = os.NewSyscallError(t.op, err)
+		case n == 0 && len(t.rest) > 0:
+			t.err = t.end
+		case t.whole && t.n < len(t.rest):
+			continue
 		}
-		s.read.n = n
 		return true
 	}
 }
 
-// push writes as much as there is room for, and reports false if something is left.
-func (s *socket) push(fd uintptr) (done bool) {
-	for w := &s.write; w.n < len(w.rest); {
-		n, err := writeSocket(fd, w.rest[w.n:])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			return false
-		case err != 0:
-			w.err = os.NewSyscallError("write", err)
-			return true
-		case n == 0:
-			w.err = io.ErrUnexpectedEOF
-			return true
-		}
-		w.n += n
-	}
-	return true
-}
-
-// do reads or writes, by waiting until step is done. Errors are as net's own.
-func (t *transfer) do(wait func(func(uintptr) bool) error, op string, conn net.Conn, b []byte) (int, error) {
+// do reads or writes, by waiting until it is done. Errors are as net's own.
+func (t *transfer) do(conn net.Conn, b []byte) (int, error) {
 	t.rest, t.n, t.err = b, 0, nil
-	err := plainWords(wait(t.step), op)
+	err := plainWords(t.wait(t.step), t.op)
 	t.rest = nil
 	switch {
 	case t.err == io.EOF:
 		return 0, io.EOF
 	case t.err != nil:
-		err = &net.OpError{Op: op, Net: conn.RemoteAddr().Network(), Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: t.err}
+		err = &net.OpError{Op: t.op, Net: conn.RemoteAddr().Network(), Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: t.err}
 	}
 	return t.n, err
 }

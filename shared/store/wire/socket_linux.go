@@ -10,26 +10,24 @@ import (
 // canSee is whether silent can tell.
 const canSee = true
 
-// readSocket reads a socket that does not block.
-func readSocket(fd uintptr, b []byte) (int, syscall.Errno) {
-	n, _, err := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	return returned(n, err)
+func receive(fd uintptr, b []byte) (int, syscall.Errno) {
+	return unannounced(syscall.SYS_RECVFROM, fd, b, 0)
 }
 
-// writeSocket writes a socket that does not block.
-func writeSocket(fd uintptr, b []byte) (int, syscall.Errno) {
-	n, _, err := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	return returned(n, err)
+func transmit(fd uintptr, b []byte) (int, syscall.Errno) {
+	return unannounced(syscall.SYS_SENDTO, fd, b, syscall.MSG_NOSIGNAL)
 }
 
 // silent reports whether nothing has come on a socket, not even its end. It takes nothing off it and does not wait.
 func silent(fd uintptr) bool {
 	var b [1]byte
-	_, _, err := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b[0])), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+	_, err := unannounced(syscall.SYS_RECVFROM, fd, b[:], syscall.MSG_PEEK)
 	return err == syscall.EAGAIN
 }
 
-func returned(n uintptr, err syscall.Errno) (int, syscall.Errno) {
+// unannounced makes a system call that does not wait, whatever the socket was told, and of which Go's scheduler hears nothing.
+func unannounced(call, fd uintptr, b []byte, flags uintptr) (int, syscall.Errno) {
+	n, _, err := syscall.RawSyscall6(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_DONTWAIT|flags, 0, 0)
 	if err != 0 {
 		return 0, err
 	}

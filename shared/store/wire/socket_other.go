@@ -7,6 +7,6 @@ import "syscall"
 // canSee is whether silent can tell.
 const canSee = false
 
-func readSocket(uintptr, []byte) (int, syscall.Errno)  { return 0, syscall.EINVAL }
-func writeSocket(uintptr, []byte) (int, syscall.Errno) { return 0, syscall.EINVAL }
-func silent(uintptr) bool                              { return false }
+func receive(uintptr, []byte) (int, syscall.Errno)  { return 0, syscall.EINVAL }
+func transmit(uintptr, []byte) (int, syscall.Errno) { return 0, syscall.EINVAL }
+func silent(uintptr) bool                           { return false }

@@ -7,16 +7,15 @@ import (
 	"syscall"
 )
 
-// Here net's own way is taken: on Darwin, and where one system call stands for all of a socket's, there is no other, and the race detector learns from it who waited for whom.
+// The calls that net makes too: on Darwin, and where one system call stands for all of a socket's, there are no others, and the
+// race detector learns from them who waited for whom.
 
 // canSee is whether silent can tell.
 const canSee = true
 
-func readSocket(fd uintptr, b []byte) (int, syscall.Errno) { return returned(syscall.Read(int(fd), b)) }
+func receive(fd uintptr, b []byte) (int, syscall.Errno) { return returned(syscall.Read(int(fd), b)) }
 
-func writeSocket(fd uintptr, b []byte) (int, syscall.Errno) {
-	return returned(syscall.Write(int(fd), b))
-}
+func transmit(fd uintptr, b []byte) (int, syscall.Errno) { return returned(syscall.Write(int(fd), b)) }
 
 // silent reports whether nothing has come on a socket, not even its end. It takes nothing off it and does not wait.
 func silent(fd uintptr) bool {

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -28,7 +27,7 @@ type direct struct {
 	tls     *tls.Config
 	proxy   func(*http.Request) (*url.URL, error)
 	others  *http.Transport // for what goes through a tunnel
-	limit   time.Duration   // how long a request and its answer may take; dial sees to it
+	limit   time.Duration   // how long a request and its answer may take; timedConn sees to it
 	maxIdle time.Duration   // how long an unused connection is kept
 
 	mu    sync.Mutex
@@ -50,15 +49,14 @@ const (
 )
 
 func newDirect(n Network, limit time.Duration) *direct {
-	dial := timed(n.Dial, limit)
 	idle := limit - limit/6 // before its time is up
 	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.Roots}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // the stores speak nothing else, and one slow answer must not hold up the others
 	return &direct{
-		dial: dial, tls: config, proxy: n.Proxy, limit: limit, maxIdle: idle, ways: map[hostname]*way{}, idle: map[string][]*link{},
+		dial: n.Dial, tls: config, proxy: n.Proxy, limit: limit, maxIdle: idle, ways: map[hostname]*way{}, idle: map[string][]*link{},
 		others: &http.Transport{
-			Proxy: n.Proxy, DialContext: dial, TLSHandshakeTimeout: handshakeTime, TLSClientConfig: config.Clone(), Protocols: &protocols,
+			Proxy: n.Proxy, DialContext: timed(n.Dial, limit), TLSHandshakeTimeout: handshakeTime, TLSClientConfig: config.Clone(), Protocols: &protocols,
 			IdleConnTimeout: idle, MaxResponseHeaderBytes: maxHeader, MaxIdleConns: mostKept, MaxIdleConnsPerHost: mostKept,
 			DisableCompression: true, // a bound on bytes read is then a bound on bytes held
 		},
@@ -104,31 +102,25 @@ func (d *direct) send(req *http.Request, w *way) (*link, error) {
 		l.drop()
 		return nil, err
 	}
-	for settled := false; ; {
+	for {
 		err := l.send(m)
-		switch {
-		case err == nil:
+		if err == nil {
 			err = req.Context().Err() // writing may have moved the deadline that cut has set
-		case err == errSpoke && !settled && l.settle():
-			settled = true
-			continue
-		case err == errSpoke:
-			l.drop()
-			settled = false
-			if err = req.Context().Err(); err == nil {
-				l, err = d.take(req.Context(), w)
-			}
-			if err == nil {
-				continue
-			}
+		}
+		if err == nil {
+			return l, nil
+		}
+		l.drop()
+		if err != errSpoke {
+			return nil, err
+		}
+		if err = req.Context().Err(); err == nil {
+			l, err = d.take(req.Context(), w)
+		}
+		if err != nil {
 			m.release()
 			return nil, err
 		}
-		if err != nil {
-			l.drop()
-			return nil, err
-		}
-		return l, nil
 	}
 }
 
@@ -216,21 +208,21 @@ func (d *direct) connect(ctx context.Context, to *url.URL, key string) (*link, e
 	if err != nil {
 		return nil, err
 	}
-	l := &link{home: d, key: key, room: -1}
-	l.watch(conn)
+	timed := newTimedConn(conn, d.limit)
+	l := &link{Conn: timed, home: d, key: key, room: -1, timed: timed}
+	l.turn = l.begin
 	if to.Scheme == "https" {
 		ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 		defer cancel()
 		config := d.tls.Clone()
 		config.ServerName = to.Hostname()
-		secure := tls.Client(conn, config)
+		secure := tls.Client(timed, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			conn.Close()
 			return nil, err
 		}
-		conn, l.secure = secure, true
+		l.Conn, l.secure = secure, true
 	}
-	l.Conn = conn
 	return l, nil
 }
 
@@ -326,22 +318,11 @@ type link struct {
 	kept   bool          // it has carried a request before
 	secure bool          // TLS stands between, and may have read more than it gave
 
-	timed *timedConn         // nil if the connection is none
-	raw   syscall.RawConn    // nil where what has come cannot be seen without waiting for it
+	timed *timedConn         // what Conn is, or what it goes over
 	turn  func(uintptr) bool // [link.begin]
 	out   *message           // what begin is to write, nil once it has
 	err   error              // why begin wrote nothing, or not all
 	byte  [1]byte
-	stray bool // something was read off it that nobody asked for
-}
-
-// watch prepares a new connection for [link.send].
-func (l *link) watch(conn net.Conn) {
-	timed, ok := conn.(*timedConn)
-	if !ok {
-		return
-	}
-	l.timed, l.raw, l.turn = timed, timed.socket.raw, l.begin
 }
 
 // errSpoke is said of a kept connection on which something has come that nobody asked for, be it its end or an answer too many,
@@ -354,7 +335,7 @@ var errSpoke = errors.New("something came on a connection that was not in use")
 // To read at once would find nothing, since no service answers that fast: it would only cost a system call, and a buffer for
 // each request that is under way.
 func (l *link) send(m *message) error {
-	if l.raw == nil {
+	if l.blind() {
 		defer m.release()
 		_, err := l.Conn.Write(m.text)
 		return err
@@ -362,7 +343,7 @@ func (l *link) send(m *message) error {
 	l.out, l.err = m, nil
 	err := l.timed.extend()
 	if err == nil {
-		err = plainWords(l.raw.Read(l.turn), "read")
+		err = plainWords(l.timed.socket.raw.Read(l.turn), "read")
 	}
 	if l.err != nil {
 		err = l.err
@@ -392,6 +373,9 @@ func (l *link) begin(fd uintptr) (done bool) {
 	return l.err != nil || !quiet || l.secure && !l.kept // of TLS, the handshake may have read more than it gave
 }
 
+// blind reports whether what has come on a connection cannot be seen without waiting for it.
+func (l *link) blind() bool { return l.timed.socket.raw == nil }
+
 var errHeader = fmt.Errorf("the answer's headers exceeded %d KiB", maxHeader>>10)
 
 // Read implements [io.Reader] for the buffer of answers.
@@ -411,9 +395,7 @@ func (l *link) Read(p []byte) (int, error) {
 
 // cut ends what is under way. The connection is of no more use.
 func (l *link) cut() {
-	if l.timed != nil {
-		l.timed.ended.Store(true) // first, or a deadline that is just being set could undo it
-	}
+	l.timed.ended.Store(true) // first, or a deadline that is just being set could undo it
 	l.Conn.SetDeadline(time.Unix(1, 0))
 }
 
@@ -445,21 +427,13 @@ func (l *link) freeBuffer() {
 
 var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, linkBuffer) }}
 
-// mayStand reports whether a kept connection may be used, as far as that can be told before [link.send].
+// mayStand reports whether a kept connection may be used, as far as that can be told before [link.send]. Where what has come
+// cannot be seen, it is waited for, a millisecond.
 func (l *link) mayStand() bool {
-	return time.Since(l.since) < l.home.maxIdle && (l.raw != nil || l.settle())
-}
-
-// settle waits a millisecond for what may have come on a kept connection, or be on its way: of TLS there may be tickets to be
-// read. It reports whether there was nothing for whoever sends the next request.
-func (l *link) settle() bool {
-	if l.raw != nil && !l.secure || l.stray || l.Conn.SetDeadline(time.Now().Add(lookTime)) != nil {
+	if time.Since(l.since) >= l.home.maxIdle {
 		return false
 	}
-	if !l.nothing() || l.Conn.SetDeadline(time.Now().Add(l.home.limit)) != nil {
-		return false
-	}
-	return l.timed == nil || !l.timed.ended.Load() // or that deadline could have undone a cut
+	return !l.blind() || l.SetDeadline(time.Now().Add(lookTime)) == nil && l.nothing() && l.SetDeadline(time.Now().Add(l.home.limit)) == nil
 }
 
 // dry reports whether TLS holds nothing that it has read and not given.
@@ -475,7 +449,6 @@ func (l *link) dry() bool {
 // nothing reports whether there is nothing to read until the time is up.
 func (l *link) nothing() bool {
 	_, err := l.Conn.Read(l.byte[:])
-	l.stray = l.stray || err == nil
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }
