@@ -114,10 +114,7 @@ func (d *direct) send(req *http.Request, w *way) (*link, error) {
 		if err != errSpoke {
 			return nil, err
 		}
-		if err = req.Context().Err(); err == nil {
-			l, err = d.take(req.Context(), w)
-		}
-		if err != nil {
+		if l, err = d.take(req.Context(), w); err != nil {
 			m.release()
 			return nil, err
 		}
@@ -168,8 +165,11 @@ func (d *direct) wayOf(req *http.Request) (*way, error) {
 }
 
 // take returns a connection to where a request goes, a kept one if there is one that may still stand. It is cut when the context
-// ends, until it is dropped or put back.
+// ends, until it is dropped or put back; there is none if the context has ended.
 func (d *direct) take(ctx context.Context, w *way) (l *link, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	for l = d.pop(w.key); l != nil && !l.mayStand(); l = d.pop(w.key) {
 		l.Close()
 	}

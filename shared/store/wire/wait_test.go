@@ -150,11 +150,13 @@ func TestServiceThatSpeaksFirst(t *testing.T) {
 	}
 }
 
-// Every request has all of its time, also on a connection whose last answer took nearly all of it.
+// Every request has all of its time, also on a connection whose last answer took most of it, and that then was not used until the
+// rest was over.
 func TestSlowAnswersHaveTheirTime(t *testing.T) {
-	const limit = 3 * time.Second
+	const limit, took, idle = 2 * time.Second, 1200 * time.Millisecond, time.Second
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
+			t.Parallel()
 			var made atomic.Int32
 			url, client := served(t, secure, limit, func(conn net.Conn, r *bufio.Reader) {
 				made.Add(1)
@@ -162,19 +164,80 @@ func TestSlowAnswersHaveTheirTime(t *testing.T) {
 					if _, err := http.ReadRequest(r); err != nil {
 						return
 					}
-					time.Sleep(limit * 6 / 10)
+					time.Sleep(took)
 					io.WriteString(conn, noContent)
 				}
 			})
-			for i := range 3 {
+			for i := range 2 {
 				if _, err := Do(t.Context(), client, deletion(t, url), maxSmall); err != nil {
 					t.Fatal(i, err)
 				}
+				time.Sleep(idle)
 			}
 			if n := made.Load(); n != 1 {
 				t.Errorf("%d connections", n)
 			}
 		})
+	}
+}
+
+// What does not fit into the socket at once is written all the same, and in order.
+func TestLargeRequests(t *testing.T) {
+	const size = 8 << 20 // more than the kernel takes
+	want := make([]byte, size)
+	for i := range want {
+		want[i] = byte(i >> 12)
+	}
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) {
+			url, client := served(t, secure, RequestTime, func(conn net.Conn, r *bufio.Reader) {
+				req, err := http.ReadRequest(r)
+				if err != nil {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+				got, err := io.ReadAll(req.Body)
+				if err != nil || !bytes.Equal(got, want) {
+					io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+					return
+				}
+				io.WriteString(conn, noContent)
+			})
+			req, err := http.NewRequest(http.MethodPut, url, bytes.NewReader(want))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, err := Do(t.Context(), client, req, maxSmall); err != nil || a.Status != http.StatusNoContent {
+				t.Errorf("%+v, %v", a, err)
+			}
+		})
+	}
+}
+
+// After its context has ended, nothing is sent, though a connection is at hand.
+func TestNothingIsSentAfterTheEnd(t *testing.T) {
+	var requests atomic.Int32
+	url, client := served(t, false, RequestTime, func(conn net.Conn, r *bufio.Reader) {
+		for {
+			if _, err := http.ReadRequest(r); err != nil {
+				return
+			}
+			requests.Add(1)
+			io.WriteString(conn, noContent)
+		}
+	})
+	if _, err := Do(t.Context(), client, deletion(t, url), maxSmall); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		if _, err := client.Transport.RoundTrip(deletion(t, url).WithContext(ctx)); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Do(t.Context(), client, deletion(t, url), maxSmall); err != nil || requests.Load() != 2 {
+		t.Errorf("%v, %d requests", err, requests.Load())
 	}
 }
 
@@ -301,10 +364,24 @@ func (c tallied) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// A connection's own way of reading and writing is not passed by.
+// A connection's own way of reading and writing is not passed by. What has come on it cannot be seen without reading, and is looked
+// for all the same.
 func TestOwnConnections(t *testing.T) {
-	s := httptest.NewServer(fine)
-	defer s.Close()
+	url, _ := served(t, false, RequestTime, func(conn net.Conn, r *bufio.Reader) {
+		for {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			if req.URL.Path == "/stray" {
+				io.WriteString(conn, noContent)
+				time.Sleep(3 * time.Millisecond)
+				io.WriteString(conn, noContent)
+				continue
+			}
+			io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
 	var in, out atomic.Int64
 	client := NewClientOn(Network{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
@@ -313,10 +390,12 @@ func TestOwnConnections(t *testing.T) {
 		}
 		return tallied{conn.(*net.TCPConn), &in, &out}, nil
 	}}, RequestTime)
-	for range 2 {
-		if _, err := Do(t.Context(), client, get(t, s.URL), maxSmall); err != nil {
-			t.Fatal(err)
+	for i, path := range []string{"/", "/", "/stray", "/", "/"} {
+		a, err := Do(t.Context(), client, deletion(t, url+path), maxSmall)
+		if want := map[string]int{"/": 403, "/stray": 204}[path]; err != nil || a.Status != want {
+			t.Fatalf("request %d, %s: %+v, %v; want %d", i, path, a, err, want)
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	if in.Load() == 0 || out.Load() == 0 {
 		t.Errorf("%d bytes were read and %d written", in.Load(), out.Load())
