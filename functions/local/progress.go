@@ -125,13 +125,10 @@ func (p *progress) write(now time.Time) {
 		fmt.Fprintln(p.out, line)
 		return
 	}
-	if len(line) >= p.width {
-		line = line[:p.width-1]
-	}
-	fmt.Fprint(p.out, "\r\x1b[K", line)
+	fmt.Fprint(p.out, "\r\x1b[K", line[:min(len(line), p.width-1)])
 }
 
-// line says in words how far it is after so much time.
+// line says in words how far it is after so much time, in as many as fit on the terminal.
 func (p *progress) line(after time.Duration) string {
 	var parts []string
 	add := func(n int64, what string) {
@@ -159,5 +156,10 @@ func (p *progress) line(after time.Duration) string {
 	if len(parts) == 0 {
 		return fmt.Sprintf("waiting for the first answer, %s", after.Round(time.Second))
 	}
-	return strings.Join(parts, ", ")
+	line := strings.Join(parts, ", ")
+	for p.width > 0 && len(line) >= p.width && len(parts) > 1 { // what says least stands first
+		parts = parts[1:]
+		line = strings.Join(parts, ", ")
+	}
+	return line
 }
