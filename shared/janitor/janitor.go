@@ -341,6 +341,8 @@ func (j *job) record(o mpu.Outcome) {
 		if o.Err != nil {
 			attrs = append(attrs, slog.String("error", o.Err.Error()))
 		}
-		l.LogAttrs(j.ctx, level, string(o.Result), attrs...)
+		line := slog.NewRecord(time.Now(), level, string(o.Result), 0) // nobody needs to know where in the source it was written
+		line.AddAttrs(attrs...)
+		l.Handler().Handle(j.ctx, line)
 	}
 }

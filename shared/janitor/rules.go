@@ -98,5 +98,7 @@ func keep(u mpu.Upload, reason mpu.Reason, what string, when, before time.Time) 
 
 // detail says what happened when, and by which cutoff that was judged.
 func detail(what string, when, before time.Time) string {
-	return what + " " + when.UTC().Format(time.RFC3339) + ", cutoff " + before.UTC().Format(time.RFC3339)
+	b := make([]byte, 0, 96)
+	b = when.UTC().AppendFormat(append(append(b, what...), ' '), time.RFC3339)
+	return string(before.UTC().AppendFormat(append(b, ", cutoff "...), time.RFC3339))
 }

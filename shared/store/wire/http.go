@@ -210,7 +210,9 @@ func Send(ctx context.Context, c *http.Client, req *http.Request) (*http.Respons
 	if err := ctx.Err(); err != nil {
 		return nil, failed(ctx, 0, err)
 	}
-	req = req.WithContext(ctx)
+	if req.Context() != ctx {
+		req = req.WithContext(ctx)
+	}
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", userAgent)
 	}

@@ -179,7 +179,7 @@ func (m *Multipart) send(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	req := c.request(place)
+	req := c.request(ctx, place)
 	if err := m.dialect.Sign(req, Signing{Place: place, Key: c.key, Body: c.body, Credentials: creds, Now: m.now()}); err != nil {
 		return &mpu.Error{Message: "the request could not be signed", Err: err}
 	}
@@ -231,15 +231,16 @@ func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-func (c call) request(p Place) *http.Request {
+func (c call) request(ctx context.Context, p Place) *http.Request {
 	path, raw := p.path(c.key)
-	req := &http.Request{
+	blank := http.Request{
 		Method: c.method,
 		URL:    &url.URL{Scheme: p.Scheme, Host: p.Address, Path: path, RawPath: raw, RawQuery: c.query.b.String()},
 		Host:   cmp.Or(p.Host, p.Address),
 		Header: make(http.Header, 8),
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
+	req := blank.WithContext(ctx)
 	for name, values := range c.header {
 		req.Header[name] = values
 	}
